@@ -1,0 +1,1 @@
+"""The mechanism that the services share: contracts, storage, consumers, gRPC. It knows no domain."""

@@ -1,0 +1,36 @@
+"""Every error of Prism, by who reacts to it.
+
+PrismError
+├── Rejected             told to the sender: the command broke a rule; nothing happened
+├── Poison               set aside as a dead letter: no repeat can help
+├── StorageUnavailable   tried again: storage is out of reach or refuses for now; costs time, never data
+└── ConfigurationError   told to the operator at start: a setting is missing or wrong
+
+A conflict (someone else appended first) is no error: the store answers it as a value.
+Anything else is a defect of ours; its message is redelivered, and after a few deliveries a dead letter.
+"""
+
+
+class PrismError(Exception):
+    """The root of the tree."""
+
+
+class Rejected(PrismError):
+    """A command broke a rule of the domain. `code` is stable; `detail` is a sentence for people."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+class Poison(PrismError):
+    """A message that can never be handled; the text says why."""
+
+
+class StorageUnavailable(PrismError):
+    """Storage did not do what it was asked, and may do it later. A write may have taken effect."""
+
+
+class ConfigurationError(PrismError):
+    """A setting is missing or wrong; the text names the variable and says what it takes."""

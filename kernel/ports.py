@@ -1,0 +1,159 @@
+"""The ports of storage: what Prism needs of an engine, and promises of one to its callers.
+
+Two engines implement them, `kernel.embedded` and `kernel.azure`; one suite of contract tests holds
+both to these docstrings. Every call may block for I/O, may be made from any thread, and raises
+StorageUnavailable when the engine is out of reach. Calls take many items at once, because that is
+where an engine can save: one transaction, or parallel requests.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from prism.envelope.v1.envelope_pb2 import Commit, Snapshot
+
+# What fits into a message of Queue Storage: 64 KiB of text, which is 48 KiB before base64.
+MAX_BODY_BYTES = 48 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A received message. It stays in the queue, invisible, until deleted or its time is up."""
+
+    id: str
+    body: bytes
+    # Proves that this delivery is the latest one; renewed by `extend`.
+    receipt: str
+    # How often it has been delivered, this time included.
+    deliveries: int
+    # When it was put, in seconds since the epoch.
+    put_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How much waits in a queue. Azure counts approximately, and counts delayed messages too."""
+
+    messages: int
+    # Age of the oldest message that waits visibly, in seconds; None when none does.
+    oldest_age_s: float | None
+
+
+class Queue(Protocol):
+    """At-least-once delivery, in no promised order. Nothing is dropped, however old."""
+
+    name: str
+
+    def put(self, bodies: Sequence[bytes], delay_s: float = 0) -> None:
+        """Queues every body durably, visible after the delay (at most 7 days).
+
+        A body is at most MAX_BODY_BYTES, else ValueError and nothing is queued. After
+        StorageUnavailable some may have been queued.
+        """
+
+    def receive(self, limit: int = 32, visibility_s: float = 30) -> list[Message]:
+        """Takes up to `limit` (1 to 32) visible messages and hides them for `visibility_s`.
+
+        Does not wait for messages to come.
+        """
+
+    def delete(self, messages: Sequence[Message]) -> None:
+        """Removes messages for good. One delivered again since, or gone already, is left alone."""
+
+    def extend(self, messages: Sequence[Message], visibility_s: float) -> list[Message]:
+        """Hides received messages for another `visibility_s` from now; 0 gives them back at once.
+
+        Answers them with their new receipts. One that was delivered again since, or is gone, is
+        missing from the answer.
+        """
+
+    def peek(self, limit: int = 32) -> list[Message]:
+        """Up to `limit` (1 to 32) visible messages, untouched: their receipts are empty."""
+
+    def depth(self) -> Depth:
+        """How much waits."""
+
+
+class EventStore(Protocol):
+    """Commits by stream, and a snapshot a stream. Commits are never changed or deleted."""
+
+    def append(self, commits: Sequence[Commit]) -> list[bool]:
+        """Appends each commit at its place (`stream`, `number`); places must differ.
+
+        Answers, commit by commit, whether it rests there now: False when another one held the place.
+        A commit that is already there with the same outcomes counts as appended, for its first
+        answer may have been lost. Each is atomic on its own. After StorageUnavailable some may
+        have been appended.
+        """
+
+    def read(self, stream: str, after: int = 0, limit: int | None = None) -> list[Commit]:
+        """The stream's commits with numbers above `after`, in order, at most `limit`."""
+
+    def get_snapshot(self, stream: str) -> Snapshot | None:
+        """The latest snapshot of a stream."""
+
+    def put_snapshot(self, snapshot: Snapshot) -> None:
+        """Replaces the stream's snapshot, whatever it was."""
+
+    def scan(self) -> Iterator[Commit]:
+        """Every commit of every stream; each stream's own in order. New ones may be missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowId:
+    """Where a row rests: keys are any text without control characters, up to 300 characters."""
+
+    view: str
+    partition: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row as it was read, or as it shall be saved."""
+
+    id: RowId
+    data: bytes
+    # The stored state that this row was made from; None: there was no row.
+    etag: str | None = None
+
+
+class ViewStore(Protocol):
+    """Rows of views, each replaced as a whole and only by who has seen its latest state."""
+
+    def get(self, ids: Sequence[RowId]) -> list[Row | None]:
+        """The rows, in the order asked; None for one that does not exist."""
+
+    def save(self, rows: Sequence[Row]) -> list[str | None]:
+        """Saves each row if what is stored still has its `etag` (None: if nothing is stored).
+
+        Answers the new etags; None where another writer was faster and nothing was saved. Row ids
+        must differ. Each is atomic on its own. After StorageUnavailable some may have been saved.
+        """
+
+    def page(
+        self, view: str, partition: str, *, first: str = "", last: str = "", after: str = "", limit: int = 1000
+    ) -> list[Row]:
+        """Rows of a partition in the order of their keys (by code point), at most `limit`.
+
+        From `first` to `last`, both included, and strictly above `after`; empty means no bound.
+        """
+
+    def drop(self, view: str) -> None:
+        """Deletes every row of a view."""
+
+
+class Storage(Protocol):
+    """One engine, opened: safe to share between threads, not between processes (open after fork)."""
+
+    events: EventStore
+    views: ViewStore
+
+    def queue(self, name: str) -> Queue:
+        """The queue of that name (`[a-z0-9-]`, up to 40 characters); made if it does not exist."""
+
+    def ping(self) -> None:
+        """Returns if storage answers; StorageUnavailable if not. Bounded to about two seconds."""
+
+    def close(self) -> None:
+        """Gives connections back. Nothing may be called afterwards."""
