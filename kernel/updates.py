@@ -1,0 +1,106 @@
+"""Updates of views in Redis: one capped stream that the projector writes and every stream_svc reads.
+
+An entry is what one command changed (a Delivery). A cursor names an entry: `<epoch>.<entry id>`.
+The epoch changes whenever updates may be missing: Redis lost its memory, or was out of reach while
+views advanced. A cursor of another epoch cannot be resumed from.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from redis import Redis
+
+from kernel.outcomes import OutcomeBoard
+from kernel.redis import RedisUnavailable
+from prism.envelope.v1.envelope_pb2 import Delivery
+
+# How many entries can be replayed. At 1 KiB each, about 10 MiB of Redis and of each stream_svc.
+CAPACITY = 10_000
+START_ID = "0-0"
+
+# Adds entries and answers nothing; keeps the epoch, makes one where there is none.
+_ADD = """
+if ARGV[2] == 'missed' then redis.call('DEL', KEYS[2]) end
+local epoch = redis.call('GET', KEYS[2])
+if not epoch then epoch = ARGV[1]; redis.call('SET', KEYS[2], epoch) end
+for i = 4, #ARGV do
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', 'e', epoch, 'd', ARGV[i])
+end
+"""
+
+# Answers the epoch and the latest entry's id.
+_POSITION = """
+local epoch = redis.call('GET', KEYS[2])
+if not epoch then epoch = ARGV[1]; redis.call('SET', KEYS[2], epoch) end
+local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
+return {epoch, last[1] and last[1][1] or '0-0'}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in the updates: everything up to this entry has been seen."""
+
+    epoch: str
+    entry_id: str
+
+    def __str__(self) -> str:
+        return f"{self.epoch}.{self.entry_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry as it was read."""
+
+    cursor: Cursor
+    delivery: Delivery
+
+
+class UpdateLog:
+    """The updates stream. Raises one of kernel.redis.RedisUnavailable, but for `publish`."""
+
+    def __init__(self, redis: Redis, namespace: str) -> None:
+        self._redis = redis
+        self._keys = (f"{namespace}:updates", f"{namespace}:epoch")
+        self._position = redis.register_script(_POSITION)
+        self._missed = False
+
+    def publish(self, deliveries: Sequence[Delivery], board: OutcomeBoard) -> bool:
+        """Adds deliveries in order and posts their outcomes, in one round trip.
+
+        Never raises for want of Redis: answers False, and the next publication that succeeds
+        begins a new epoch, so that clients refetch what they missed.
+        """
+        pipeline = self._redis.pipeline(transaction=False)
+        missed = "missed" if self._missed else ""
+        bodies = [delivery.SerializeToString() for delivery in deliveries]
+        pipeline.eval(_ADD, 2, *self._keys, secrets.token_hex(4), missed, CAPACITY, *bodies)
+        for delivery in deliveries:
+            if delivery.HasField("outcome"):
+                board.add_to(pipeline, delivery.outcome)
+        try:
+            added, *_ = pipeline.execute(raise_on_error=False)
+        except RedisUnavailable:
+            self._missed = True
+            return False
+        self._missed = isinstance(added, Exception)
+        return not self._missed
+
+    def position(self) -> Cursor:
+        """The latest entry's place: what is read after asking shows at least everything up to it."""
+        epoch, last = self._position(keys=self._keys, args=[secrets.token_hex(4)])
+        return Cursor(epoch.decode(), last.decode())
+
+    def tail(self, limit: int = CAPACITY) -> list[Entry]:
+        """The latest entries, oldest first."""
+        return [self._entry(*raw) for raw in reversed(self._redis.xrevrange(self._keys[0], count=limit))]  # type: ignore[arg-type] # redis-py types answers as Any or awaitable
+
+    def read(self, after: str = START_ID, limit: int = 1000, block_s: float = 1) -> list[Entry]:
+        """Entries after the entry id, oldest first, waiting up to `block_s` for the first."""
+        answer = self._redis.xread({self._keys[0]: after}, count=limit, block=int(block_s * 1000))
+        return [self._entry(*raw) for raw in answer[0][1]] if answer else []  # type: ignore[index] # the same
+
+    @staticmethod
+    def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:
+        return Entry(Cursor(fields[b"e"].decode(), entry_id.decode()), Delivery.FromString(fields[b"d"]))
