@@ -9,15 +9,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from google.api import annotations_pb2
-from google.protobuf.descriptor import Descriptor, MethodDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from prism.options.v1 import options_pb2
 
+# `type` is also the name of a field below.
+MessageType = type[Message]
 GENERATED = Path(options_pb2.__file__).parents[3]
+# The subscriber that tells the world: outcomes and updates go out once its views are saved.
+ANNOUNCER = "views"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Command:
     name: str
     # Full protobuf name of the request, as envelopes use it.
     type: str
-    message: type[Message]
+    message: MessageType
     # The aggregate that decides on it, and the template of its stream.
     aggregate: str
     stream: str
@@ -58,7 +63,7 @@ class View:
     """A view: rows of one message."""
 
     name: str
-    message: type[Message]
+    message: MessageType
     # The first one's streams give the row its version.
     aggregates: tuple[str, ...]
     subscriber: str
@@ -71,8 +76,8 @@ class Query:
     """A query: an rpc of a `...Queries` service."""
 
     name: str
-    message: type[Message]
-    answer: type[Message]
+    message: MessageType
+    answer: MessageType
     view: View
     partition: str
     # Template of the one row; empty where the answer is a list, which goes into `list_field`.
@@ -95,7 +100,7 @@ class Event:
     name: str
     # Full protobuf name, as envelopes use it.
     type: str
-    message: type[Message]
+    message: MessageType
     aggregate: str
     # Full name of the message that took over from it; empty for a current event.
     successor: str
@@ -139,10 +144,7 @@ def load() -> Contract:
     ]
     messages = [message for file in files for message in file.message_types_by_name.values()]
     methods = [
-        method
-        for file in files
-        for service in file.services_by_name.values()
-        for method in service.methods
+        method for file in files for service in file.services_by_name.values() for method in service.methods
     ]
     views = {view.name: view for message in messages for view in _views(message)}
     events = [_event(message) for message in messages if _has(message, options_pb2.event)]
@@ -156,12 +158,16 @@ def load() -> Contract:
     )
 
 
-def _has(descriptor: Descriptor | MethodDescriptor, extension: object) -> bool:
-    return bool(descriptor.GetOptions().HasExtension(extension))  # type: ignore[arg-type] # the stubs want the extension's exact type
+def _has(descriptor: Descriptor | MethodDescriptor, extension: FieldDescriptor) -> bool:
+    return bool(descriptor.GetOptions().HasExtension(extension))  # type: ignore[arg-type] # the stubs know extensions by another type
+
+
+def _options(descriptor: Descriptor | MethodDescriptor, extension: FieldDescriptor) -> Any:  # noqa: ANN401 # the extension's own type
+    return descriptor.GetOptions().Extensions[extension]  # type: ignore[index] # the stubs know extensions by another type
 
 
 def _event(message: Descriptor) -> Event:
-    options = message.GetOptions().Extensions[options_pb2.event]
+    options = _options(message, options_pb2.event)
     # prism.<aggregate>.v1.<Name>
     aggregate = message.full_name.split(".")[1]
     return Event(message.name, message.full_name, GetMessageClass(message), aggregate, options.successor)
@@ -177,12 +183,12 @@ def _views(message: Descriptor) -> list[View]:
             owner_field=options.owner_field,
             topics=tuple(options.topics),
         )
-        for options in message.GetOptions().Extensions[options_pb2.views]
+        for options in _options(message, options_pb2.views)
     ]
 
 
 def _command(method: MethodDescriptor) -> Command:
-    options = method.GetOptions().Extensions[options_pb2.command]
+    options = _options(method, options_pb2.command)
     return Command(
         name=method.name,
         type=method.input_type.full_name,
@@ -197,7 +203,7 @@ def _command(method: MethodDescriptor) -> Command:
 
 
 def _query(method: MethodDescriptor, views: Mapping[str, View]) -> Query:
-    options = method.GetOptions().Extensions[options_pb2.query]
+    options = _options(method, options_pb2.query)
     view = views[options.view]
     route = _route(method)
     assert route, f"{method.full_name} needs a google.api.http route"
@@ -222,6 +228,6 @@ def _query(method: MethodDescriptor, views: Mapping[str, View]) -> Query:
 
 
 def _route(method: MethodDescriptor) -> Route | None:
-    rule = method.GetOptions().Extensions[annotations_pb2.http]
+    rule = _options(method, annotations_pb2.http)
     verb = rule.WhichOneof("pattern")
     return Route(verb.upper(), getattr(rule, verb), bool(rule.body)) if verb else None

@@ -8,6 +8,7 @@ answered by domain_svc from the event store.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from redis import Redis
 from redis.client import Pipeline
@@ -30,7 +31,8 @@ class OutcomeBoard:
     """Where outcomes are posted, read and waited for. Raises one of kernel.redis.RedisUnavailable."""
 
     def __init__(self, redis: Redis, namespace: str) -> None:
-        self._redis = redis
+        # redis-py types every answer as a union of all shapes of both protocols.
+        self._redis: Any = redis
         self._prefix = f"{namespace}:outcome:"
 
     def post(self, outcomes: Sequence[Outcome]) -> None:
@@ -54,15 +56,17 @@ class OutcomeBoard:
     def get(self, command_id: str) -> Outcome | None:
         """The latest that is known of a command."""
         entries = self._redis.xrevrange(self._prefix + command_id, count=1)
-        return Outcome.FromString(entries[0][1][b"o"]) if entries else None  # type: ignore[index] # redis-py types answers as Any or awaitable
+        return Outcome.FromString(entries[0][1][b"o"]) if entries else None
 
     def wait(self, command_id: str, timeout_s: float) -> Outcome | None:
         """The outcome of a command once it is decided or failed; None when that takes longer.
 
         Blocks a connection of the pool; the client's timeout must be longer than `timeout_s`.
         """
-        answer = self._redis.xread({self._prefix + command_id: ACCEPTED_ID}, block=max(1, int(timeout_s * 1000)))
+        answer = self._redis.xread(
+            {self._prefix + command_id: ACCEPTED_ID}, block=max(1, int(timeout_s * 1000))
+        )
         if not answer:
             return None
-        _, entries = answer[0]  # type: ignore[index] # the same
+        _, entries = answer[0]
         return Outcome.FromString(entries[-1][1][b"o"])

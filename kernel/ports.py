@@ -6,14 +6,19 @@ StorageUnavailable when the engine is out of reach. Calls take many items at onc
 where an engine can save: one transaction, or parallel requests.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from kernel.errors import Poison
 from prism.envelope.v1.envelope_pb2 import Commit, Snapshot
 
 # What fits into a message of Queue Storage: 64 KiB of text, which is 48 KiB before base64.
 MAX_BODY_BYTES = 48 * 1024
+# What fits into an entity of Table Storage: 1 MiB, less its names and the unused end of a property.
+MAX_ROW_BYTES = 960 * 1024
+MAX_DELAY_S = 7 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,10 @@ class Depth:
 
 
 class Queue(Protocol):
-    """At-least-once delivery, in no promised order. Nothing is dropped, however old."""
+    """At-least-once delivery, in no promised order. Nothing is dropped, however old.
+
+    Azure counts in whole seconds: it rounds delays and visibility up, and `put_at` down.
+    """
 
     name: str
 
@@ -81,9 +89,11 @@ class EventStore(Protocol):
         """Appends each commit at its place (`stream`, `number`); places must differ.
 
         Answers, commit by commit, whether it rests there now: False when another one held the place.
-        A commit that is already there with the same outcomes counts as appended, for its first
-        answer may have been lost. Each is atomic on its own. After StorageUnavailable some may
-        have been appended.
+        A commit that is already there, equal in every field, counts as appended, for its first
+        answer may have been lost. (One that answers the same commands and was decided anew does not:
+        its events are not the ones that rest there.) Each is atomic on its own. After
+        StorageUnavailable some may have been appended. A commit larger than MAX_ROW_BYTES is Poison,
+        and nothing is appended; the same holds for a snapshot and for rows of views.
         """
 
     def read(self, stream: str, after: int = 0, limit: int | None = None) -> list[Commit]:
@@ -101,7 +111,11 @@ class EventStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RowId:
-    """Where a row rests: keys are any text without control characters, up to 300 characters."""
+    """Where a row rests: each part is any text without control characters.
+
+    A key has 1 to 250 characters, view and partition have that many together. (Azure takes keys of
+    512 UTF-16 units, and escaping may double a key.)
+    """
 
     view: str
     partition: str
@@ -132,7 +146,14 @@ class ViewStore(Protocol):
         """
 
     def page(
-        self, view: str, partition: str, *, first: str = "", last: str = "", after: str = "", limit: int = 1000
+        self,
+        view: str,
+        partition: str,
+        *,
+        first: str = "",
+        last: str = "",
+        after: str = "",
+        limit: int = 1000,
     ) -> list[Row]:
         """Rows of a partition in the order of their keys (by code point), at most `limit`.
 
@@ -150,10 +171,40 @@ class Storage(Protocol):
     views: ViewStore
 
     def queue(self, name: str) -> Queue:
-        """The queue of that name (`[a-z0-9-]`, up to 40 characters); made if it does not exist."""
+        """The queue of that name: up to 40 of `a-z0-9` and single hyphens between them.
+
+        It exists from the first message on; until then it is empty.
+        """
 
     def ping(self) -> None:
         """Returns if storage answers; StorageUnavailable if not. Bounded to about two seconds."""
 
     def close(self) -> None:
         """Gives connections back. Nothing may be called afterwards."""
+
+
+def check_bodies(bodies: Sequence[bytes], delay_s: float) -> None:
+    """ValueError unless a queue takes these bodies with this delay: the same check for each engine."""
+    if any(len(body) > MAX_BODY_BYTES for body in bodies):
+        raise ValueError(f"a message's body has at most {MAX_BODY_BYTES} bytes")
+    if not 0 <= delay_s <= MAX_DELAY_S:
+        raise ValueError(f"a message is delayed by 0 to {MAX_DELAY_S} seconds")
+
+
+def check_limit(limit: int) -> None:
+    """ValueError unless a queue gives that many messages at once."""
+    if not 1 <= limit <= 32:
+        raise ValueError("a queue gives 1 to 32 messages at once")
+
+
+def check_queue_name(name: str) -> None:
+    """ValueError unless it can name a queue."""
+    if not re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", name) or len(name) > 40:
+        raise ValueError("a queue's name has 1 to 40 of a-z, 0-9 and single hyphens between them")
+
+
+def check_size(data: bytes) -> bytes:
+    """The data, if a row can hold it; else Poison."""
+    if len(data) > MAX_ROW_BYTES:
+        raise Poison(f"{len(data)} bytes are more than storage holds in one row ({MAX_ROW_BYTES})")
+    return data

@@ -8,6 +8,7 @@ views advanced. A cursor of another epoch cannot be resumed from.
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from redis import Redis
 
@@ -37,6 +38,17 @@ local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
 return {epoch, last[1] and last[1][1] or '0-0'}
 """
 
+# Begins a new epoch, unless someone did already.
+_RENEW = """
+if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('SET', KEYS[2], ARGV[2]) end
+"""
+
+# Counts the entries after an id, and answers the first one's.
+_WAITING = """
+local entries = redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+')
+return {#entries, entries[1] and entries[1][1] or ''}
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
@@ -61,9 +73,12 @@ class UpdateLog:
     """The updates stream. Raises one of kernel.redis.RedisUnavailable, but for `publish`."""
 
     def __init__(self, redis: Redis, namespace: str) -> None:
-        self._redis = redis
+        # redis-py types every answer as a union of all shapes of both protocols.
+        self._redis: Any = redis
         self._keys = (f"{namespace}:updates", f"{namespace}:epoch")
         self._position = redis.register_script(_POSITION)
+        self._renew = redis.register_script(_RENEW)
+        self._waiting = redis.register_script(_WAITING)
         self._missed = False
 
     def publish(self, deliveries: Sequence[Delivery], board: OutcomeBoard) -> bool:
@@ -92,14 +107,27 @@ class UpdateLog:
         epoch, last = self._position(keys=self._keys, args=[secrets.token_hex(4)])
         return Cursor(epoch.decode(), last.decode())
 
+    def renew(self, epoch: str) -> None:
+        """Begins a new epoch in place of this one, of which entries were lost."""
+        self._renew(keys=self._keys, args=[epoch, secrets.token_hex(4)])
+
+    def holds(self, entry_id: str) -> bool:
+        """True while an entry is kept: then so is everything after it."""
+        return bool(self._redis.xrange(self._keys[0], entry_id, entry_id))
+
+    def waiting(self, after: str) -> tuple[int, str]:
+        """How many entries come after the entry id, and the first one's id, empty if there is none."""
+        count, first = self._waiting(keys=self._keys, args=[after])
+        return count, first.decode()
+
     def tail(self, limit: int = CAPACITY) -> list[Entry]:
         """The latest entries, oldest first."""
-        return [self._entry(*raw) for raw in reversed(self._redis.xrevrange(self._keys[0], count=limit))]  # type: ignore[arg-type] # redis-py types answers as Any or awaitable
+        return [self._entry(*raw) for raw in reversed(self._redis.xrevrange(self._keys[0], count=limit))]
 
     def read(self, after: str = START_ID, limit: int = 1000, block_s: float = 1) -> list[Entry]:
         """Entries after the entry id, oldest first, waiting up to `block_s` for the first."""
         answer = self._redis.xread({self._keys[0]: after}, count=limit, block=int(block_s * 1000))
-        return [self._entry(*raw) for raw in answer[0][1]] if answer else []  # type: ignore[index] # the same
+        return [self._entry(*raw) for raw in answer[0][1]] if answer else []
 
     @staticmethod
     def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:

@@ -135,35 +135,50 @@ class DeadLetter(_message.Message):
     def __init__(self, body: _Optional[bytes] = ..., queue: _Optional[str] = ..., reason: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., deliveries: _Optional[int] = ...) -> None: ...
 
 class ViewRow(_message.Message):
-    __slots__ = ("data", "versions")
-    class VersionsEntry(_message.Message):
+    __slots__ = ("data", "progress")
+    class ProgressEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
-        value: int
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+        value: Progress
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Progress, _Mapping]] = ...) -> None: ...
     DATA_FIELD_NUMBER: _ClassVar[int]
-    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
     data: bytes
-    versions: _containers.ScalarMap[str, int]
-    def __init__(self, data: _Optional[bytes] = ..., versions: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    progress: _containers.MessageMap[str, Progress]
+    def __init__(self, data: _Optional[bytes] = ..., progress: _Optional[_Mapping[str, Progress]] = ...) -> None: ...
+
+class Progress(_message.Message):
+    __slots__ = ("version", "number")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    number: int
+    def __init__(self, version: _Optional[int] = ..., number: _Optional[int] = ...) -> None: ...
 
 class Snapshot(_message.Message):
-    __slots__ = ("stream", "number", "version", "state", "fingerprint", "outcomes")
+    __slots__ = ("stream", "number", "version", "state", "fingerprint", "processed")
+    class Processed(_message.Message):
+        __slots__ = ("number", "outcome")
+        NUMBER_FIELD_NUMBER: _ClassVar[int]
+        OUTCOME_FIELD_NUMBER: _ClassVar[int]
+        number: int
+        outcome: Outcome
+        def __init__(self, number: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ...) -> None: ...
     STREAM_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
-    OUTCOMES_FIELD_NUMBER: _ClassVar[int]
+    PROCESSED_FIELD_NUMBER: _ClassVar[int]
     stream: str
     number: int
     version: int
     state: bytes
     fingerprint: str
-    outcomes: _containers.RepeatedCompositeFieldContainer[Outcome]
-    def __init__(self, stream: _Optional[str] = ..., number: _Optional[int] = ..., version: _Optional[int] = ..., state: _Optional[bytes] = ..., fingerprint: _Optional[str] = ..., outcomes: _Optional[_Iterable[_Union[Outcome, _Mapping]]] = ...) -> None: ...
+    processed: _containers.RepeatedCompositeFieldContainer[Snapshot.Processed]
+    def __init__(self, stream: _Optional[str] = ..., number: _Optional[int] = ..., version: _Optional[int] = ..., state: _Optional[bytes] = ..., fingerprint: _Optional[str] = ..., processed: _Optional[_Iterable[_Union[Snapshot.Processed, _Mapping]]] = ...) -> None: ...
 
 class Delivery(_message.Message):
     __slots__ = ("command_id", "updates", "outcome", "events")

@@ -84,13 +84,15 @@ class OrderShipped(_message.Message):
     def __init__(self, order: _Optional[_Union[OrderRef, _Mapping]] = ..., lines: _Optional[_Iterable[_Union[_money_pb2.Line, _Mapping]]] = ...) -> None: ...
 
 class OrderCancelled(_message.Message):
-    __slots__ = ("order", "reason", "reserved_product_ids", "paid_at")
+    __slots__ = ("order", "reason", "reserved_product_ids", "paid_at", "lines")
     ORDER_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     RESERVED_PRODUCT_IDS_FIELD_NUMBER: _ClassVar[int]
     PAID_AT_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
     order: OrderRef
     reason: str
     reserved_product_ids: _containers.RepeatedScalarFieldContainer[str]
     paid_at: _timestamp_pb2.Timestamp
-    def __init__(self, order: _Optional[_Union[OrderRef, _Mapping]] = ..., reason: _Optional[str] = ..., reserved_product_ids: _Optional[_Iterable[str]] = ..., paid_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    lines: _containers.RepeatedCompositeFieldContainer[_money_pb2.Line]
+    def __init__(self, order: _Optional[_Union[OrderRef, _Mapping]] = ..., reason: _Optional[str] = ..., reserved_product_ids: _Optional[_Iterable[str]] = ..., paid_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., lines: _Optional[_Iterable[_Union[_money_pb2.Line, _Mapping]]] = ...) -> None: ...

@@ -1,0 +1,1 @@
+"""The domain service: decides on commands, appends what happened, reacts to it."""

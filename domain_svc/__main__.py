@@ -1,0 +1,142 @@
+"""Starts the domain service: the consumers of commands and of policies' events, and the gRPC side."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+import upcasters
+from domain_svc import outcomes, shop
+from domain_svc.commands import CommandHandler
+from domain_svc.deciding import Decider
+from domain_svc.reacting import PolicyHandler
+from domain_svc.streams import Streams
+from kernel import contract, worker
+from kernel.commits import CommitReader
+from kernel.consumer import Consumer
+from kernel.doorbell import Bell
+from kernel.outcomes import OutcomeBoard
+from kernel.policy import Policy
+from kernel.ports import Storage
+from kernel.publishing import Subscriber, publish
+from kernel.redis import RedisUnavailable, connect
+from kernel.settings import Settings
+from kernel.storage import open_storage
+from kernel.tokens import open_tokens
+from kernel.upcasting import EventReader
+from kernel.worker_server import WorkerServer
+from prism.envelope.v1.envelope_pb2 import Outcome
+
+logger = logging.getLogger(__name__)
+COMMANDS = "commands"
+POLICIES = "events-policies"
+
+
+class DomainService:
+    """The two consumers of the domain service, wired."""
+
+    def __init__(self, settings: Settings, storage: Storage) -> None:
+        self._settings = settings
+        self._storage = storage
+        self._contract = contract.load()
+        self._reader = EventReader(self._contract, upcasters.ALL)
+        self._policies = shop.policies(settings.prism_payment_window)
+        self.commands = self._consumer(COMMANDS, self._command_handler())
+        self.reactions = self._consumer(POLICIES, self._policy_handler())
+
+    def streams(self, exclusive: bool) -> Streams:
+        """Streams of one thread's own."""
+        return Streams(self._storage.events, shop.AGGREGATES, self._reader, exclusive)
+
+    def _consumer(self, queue: str, handler: CommandHandler | PolicyHandler) -> Consumer:
+        return Consumer(self._storage.queue(queue), self._storage.queue(f"{queue}-dead"), handler)
+
+    def _command_handler(self) -> CommandHandler:
+        streams = self.streams(self._settings.prism_domain_exclusive)
+        subscribers = self._subscribers()
+        return CommandHandler(
+            self._storage.events,
+            streams,
+            Decider(self._contract, streams.load_current, now),
+            lambda commits: publish(commits, subscribers),
+            self._announcer(),
+        )
+
+    def _policy_handler(self) -> PolicyHandler:
+        return PolicyHandler(
+            self._contract,
+            self._policies,
+            self._reader,
+            CommitReader(self._storage.events),
+            self._storage.queue(COMMANDS),
+            lambda: self.commands.ring(),
+        )
+
+    def _subscribers(self) -> list[Subscriber]:
+        """The read side's, as the contract's views name them, and this service's own policies."""
+        views = self._contract.views.values()
+        return [
+            Subscriber(
+                self._storage.queue(f"events-{name}"),
+                {aggregate for view in views if view.subscriber == name for aggregate in view.aggregates},
+                name == contract.ANNOUNCER,
+                Bell(self._settings.projector_target, f"events-{name}", self._settings.prism_doorbell).ring,
+            )
+            for name in sorted({view.subscriber for view in views})
+        ] + [
+            Subscriber(
+                self._storage.queue(POLICIES),
+                aggregates_of(self._policies, self._contract),
+                False,
+                lambda: self.reactions.ring(),
+            )
+        ]
+
+    def _announcer(self) -> Callable[[Sequence[Outcome]], None]:
+        board = OutcomeBoard(connect(self._settings), self._settings.prism_namespace)
+
+        def announce(failed: Sequence[Outcome]) -> None:
+            try:
+                board.post(failed)
+            except RedisUnavailable:
+                logger.warning("Redis is out of reach: nobody is told that a command failed")
+
+        return announce
+
+
+def aggregates_of(policies: Sequence[Policy], agreed: contract.Contract) -> frozenset[str]:
+    """The aggregates whose events the policies react to."""
+    return frozenset(agreed.events[event].aggregate for policy in policies for event in policy.reactions)
+
+
+def now() -> Timestamp:
+    """The time of the machine."""
+    timestamp = Timestamp()
+    timestamp.GetCurrentTime()
+    return timestamp
+
+
+def main() -> None:
+    """Runs until SIGTERM."""
+    settings = worker.settings_or_exit()
+    worker.log_to_stderr(settings)
+    storage = open_storage(settings)
+    service = DomainService(settings, storage)
+    consumers = [service.commands, service.reactions]
+    server = WorkerServer(
+        settings,
+        service="domain_svc",
+        port=settings.prism_domain_grpc_port,
+        tokens=open_tokens(settings),
+        consumers=consumers,
+        healthy=worker.reachable(storage, consumers),
+        rings={consumer.name: consumer.ring for consumer in consumers},
+        register=outcomes.register(
+            outcomes.OutcomesService(storage.events, service.streams(exclusive=False))
+        ),
+    )
+    worker.run(server, consumers, storage)
+
+
+if __name__ == "__main__":
+    main()

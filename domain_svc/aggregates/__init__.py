@@ -1,0 +1,1 @@
+"""The aggregates of the shop, one file each: events, state, evolve, decisions."""

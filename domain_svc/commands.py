@@ -1,0 +1,122 @@
+"""Handles messages of the commands queue: decide, append, publish; then they may be deleted.
+
+The command message is the outbox: it goes only after its events are published. When a process dies
+in between, the message comes back, its commands are found processed, and their commits are
+published again.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from google.protobuf.message import DecodeError
+
+from domain_svc.deciding import Decider, Draft
+from domain_svc.streams import Streams
+from kernel.consumer import DeadLetter
+from kernel.contract import aggregate_of
+from kernel.ports import EventStore, Message
+from prism.envelope.v1.envelope_pb2 import CommandMessage, Commit, Envelope, Outcome
+
+logger = logging.getLogger(__name__)
+
+
+class CommandHandler:
+    """A kernel.consumer.Handler. One commit a stream for all its commands in the batch."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        streams: Streams,
+        decider: Decider,
+        publish: Callable[[Sequence[Commit]], None],
+        announce: Callable[[Sequence[Outcome]], None],
+    ) -> None:
+        self._store = store
+        self._streams = streams
+        self._decider = decider
+        self._publish = publish
+        # Tells who waits that a command failed; what is decided, the projector announces.
+        self._announce = announce
+
+    def __call__(self, messages: Sequence[Message]) -> list[DeadLetter]:
+        """Decides on all commands of the messages; publishes what they led to."""
+        by_stream: dict[str, list[Envelope]] = {}
+        dead: list[DeadLetter] = []
+        for message in messages:
+            try:
+                commands = CommandMessage.FromString(message.body).commands
+            except DecodeError:
+                dead.append(DeadLetter(message.body, "the body does not decode as a CommandMessage"))
+                continue
+            for command in commands:
+                by_stream.setdefault(command.stream, []).append(command)
+        try:
+            commits, failed = self._process(by_stream)
+        except Exception:
+            # What was appended is in the store and perhaps not in the cache, or the reverse.
+            for stream in by_stream:
+                self._streams.forget(stream)
+            raise
+        if commits:
+            self._publish(commits)
+        return dead + self._fail(failed)
+
+    def _process(
+        self, by_stream: dict[str, list[Envelope]]
+    ) -> tuple[list[Commit], list[tuple[Envelope, str]]]:
+        commits: list[Commit] = []
+        failed: list[tuple[Envelope, str]] = []
+        while by_stream:
+            drafts = list(self._drafts(by_stream, failed))
+            new = [draft for draft in drafts if draft.commit.outcomes]
+            appended = self._store.append([draft.commit for draft in new]) if new else []
+            conflicts: dict[str, list[Envelope]] = {}
+            for draft, landed in zip(new, appended, strict=True):
+                if landed:
+                    self._streams.follow(draft.stream, draft.commit, draft.state)
+                    commits.append(draft.commit)
+                else:
+                    # Someone else appended first: load what they did, and decide again.
+                    self._streams.forget(draft.stream.name)
+                    conflicts[draft.stream.name] = by_stream[draft.stream.name]
+            for draft in drafts:
+                if draft.stream.name not in conflicts:
+                    commits.extend(self._repeated(draft))
+                    failed.extend(draft.failed)
+            by_stream = conflicts
+        return commits, failed
+
+    def _drafts(
+        self, by_stream: dict[str, list[Envelope]], failed: list[tuple[Envelope, str]]
+    ) -> Iterator[Draft]:
+        for name, commands in by_stream.items():
+            aggregate = self._streams.aggregates.get(aggregate_of(name))
+            if aggregate:
+                yield self._decider.draft(aggregate, self._streams.load(name), commands)
+            else:
+                failed.extend((command, f"no aggregate decides on stream {name!r}") for command in commands)
+
+    def _repeated(self, draft: Draft) -> Iterable[Commit]:
+        for number in sorted(draft.repeated):
+            if commit := self._streams.at_commit(draft.stream.name, number):
+                yield commit
+
+    def _fail(self, failed: Sequence[tuple[Envelope, str]]) -> list[DeadLetter]:
+        if failed:
+            self._announce(
+                [
+                    Outcome(
+                        command_id=command.id,
+                        status=Outcome.FAILED,
+                        stream=command.stream,
+                        code="COMMAND_FAILED",
+                        detail="the command could not be decided; operators have been told",
+                        subject=command.subject,
+                    )
+                    for command, _ in failed
+                ]
+            )
+        return [
+            DeadLetter(CommandMessage(commands=[command]).SerializeToString(), reason)
+            for command, reason in failed
+        ]

@@ -1,0 +1,130 @@
+"""Deciding: commands of one stream in, one commit out. Pure but for the streams it is given."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from domain_svc.streams import Stream
+from kernel.aggregate import About, Aggregate
+from kernel.contract import Contract
+from kernel.errors import Poison, Rejected, StorageUnavailable
+from prism.envelope.v1.envelope_pb2 import Commit, Envelope, EventRef, Outcome
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Draft:
+    """What became of a stream's commands: a commit to append, and what needs none."""
+
+    stream: Stream
+    # The state after the commit.
+    state: Any
+    commit: Commit
+    # Numbers of older commits that decided some of the commands: those are repeats.
+    repeated: set[int] = field(default_factory=set)
+    # Commands that nobody can decide, each with the reason.
+    failed: list[tuple[Envelope, str]] = field(default_factory=list)
+
+
+class Decider:
+    """Decides on commands by the aggregates' rules."""
+
+    def __init__(
+        self, contract: Contract, load_current: Callable[[str], Stream], clock: Callable[[], Timestamp]
+    ) -> None:
+        self._commands = contract.commands
+        self._load_current = load_current
+        self._clock = clock
+
+    def draft(self, aggregate: Aggregate[Any], stream: Stream, commands: Sequence[Envelope]) -> Draft:
+        """Decides on the commands in order, each on the state that the one before left.
+
+        StorageUnavailable when another stream that a decision reads cannot be loaded.
+        """
+        commit = Commit(stream=stream.name, number=stream.number + 1, version=stream.version)
+        draft = Draft(stream, stream.state, commit)
+        answered: set[str] = set()
+        for command in commands:
+            if processed := stream.processed.get(command.id):
+                draft.repeated.add(processed.number)
+            elif command.id not in answered:
+                answered.add(command.id)
+                self._decide(aggregate, draft, command)
+        return draft
+
+    def _decide(self, aggregate: Aggregate[Any], draft: Draft, command: Envelope) -> None:
+        time = self._clock()
+        try:
+            events = self._events(aggregate, draft, command, time)
+            state = draft.state
+            for event in events:
+                state = aggregate.evolve(state, event)
+        except Rejected as rejection:
+            self._reject(draft, command, rejection)
+        except StorageUnavailable:
+            raise
+        except Exception as error:  # a defect of one command must not keep its neighbours
+            logger.exception("command %s (%s) could not be decided", command.id, command.type)
+            draft.failed.append((command, f"{type(error).__name__}: {error}"))
+        else:
+            draft.state = state
+            self._apply(draft, command, events, time)
+
+    def _events(
+        self, aggregate: Aggregate[Any], draft: Draft, command: Envelope, time: Timestamp
+    ) -> list[Message]:
+        version = draft.commit.version
+        if command.HasField("expected_version") and command.expected_version != version:
+            raise Rejected("VERSION_MISMATCH", f"the stream is at version {version}")
+        message = self._parse(command)
+        others = {name: self._load_current(name).state for name in aggregate.reads(draft.state, message)}
+        about = About(command.subject, frozenset(command.roles), time, others)
+        return aggregate.decide(draft.state, message, about)
+
+    def _parse(self, command: Envelope) -> Message:
+        known = self._commands.get(command.type)
+        if known is None:
+            raise Poison(f"no contract knows the command type {command.type!r}")
+        try:
+            return known.message.FromString(command.data)
+        except DecodeError:
+            raise Poison(f"the command does not decode as {command.type}") from None
+
+    def _apply(self, draft: Draft, command: Envelope, events: Sequence[Message], time: Timestamp) -> None:
+        commit = draft.commit
+        outcome = commit.outcomes.add(
+            command_id=command.id, status=Outcome.APPLIED, stream=commit.stream, subject=command.subject
+        )
+        for event in events:
+            commit.version += 1
+            event_id = f"{commit.stream}:{commit.version}"
+            commit.events.add(
+                id=event_id,
+                type=event.DESCRIPTOR.full_name,
+                stream=commit.stream,
+                version=commit.version,
+                time=time,
+                subject=command.subject,
+                correlation_id=command.correlation_id,
+                causation_id=command.id,
+                traceparent=command.traceparent,
+                data=event.SerializeToString(),
+            )
+            outcome.events.append(EventRef(event_id=event_id, type=event.DESCRIPTOR.name))
+        outcome.version = commit.version
+
+    def _reject(self, draft: Draft, command: Envelope, rejection: Rejected) -> None:
+        draft.commit.outcomes.add(
+            command_id=command.id,
+            status=Outcome.REJECTED,
+            stream=draft.commit.stream,
+            version=draft.commit.version,
+            code=rejection.code,
+            detail=rejection.detail,
+            subject=command.subject,
+        )

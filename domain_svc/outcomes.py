@@ -1,0 +1,64 @@
+"""Answers the outcomes that the event store keeps, over gRPC."""
+
+from collections.abc import Callable
+from threading import Lock
+
+import grpc
+
+from domain_svc.streams import Streams
+from kernel.contract import aggregate_of
+from kernel.errors import StorageUnavailable
+from kernel.ports import EventStore
+from prism.envelope.v1.envelope_pb2 import Outcome
+from prism.mesh.v1 import mesh_pb2, mesh_pb2_grpc
+
+
+class OutcomesService(mesh_pb2_grpc.OutcomesServicer):
+    """prism.mesh.v1.Outcomes, from streams of its own: gRPC's threads must not share the consumer's."""
+
+    def __init__(self, store: EventStore, streams: Streams) -> None:
+        self._store = store
+        self._streams = streams
+        self._lock = Lock()
+
+    def GetOutcome(  # the contract's name
+        self, request: mesh_pb2.GetOutcomeRequest, context: grpc.ServicerContext
+    ) -> Outcome:
+        """The outcome of a command; NOT_FOUND for one that its stream does not know."""
+        try:
+            outcome = self._find(request.stream, request.command_id)
+        except StorageUnavailable:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "the event store is out of reach")
+        if outcome is None:
+            context.abort(grpc.StatusCode.NOT_FOUND, "the stream knows no such command")
+        return outcome
+
+    def _find(self, name: str, command_id: str) -> Outcome | None:
+        if aggregate_of(name) not in self._streams.aggregates:
+            return None
+        with self._lock:
+            stream = self._streams.load_current(name)
+            if processed := stream.processed.get(command_id):
+                return processed.outcome
+            if len(stream.processed) == stream.number:
+                return None
+        # Older than the window: the commits themselves know.
+        return next(
+            (
+                outcome
+                for commit in self._store.read(name)
+                for outcome in commit.outcomes
+                if outcome.command_id == command_id
+            ),
+            None,
+        )
+
+
+def register(service: OutcomesService) -> Callable[[grpc.Server], list[str]]:
+    """Adds the service to a server; answers its name for reflection."""
+
+    def add(server: grpc.Server) -> list[str]:
+        mesh_pb2_grpc.add_OutcomesServicer_to_server(service, server)
+        return [mesh_pb2.DESCRIPTOR.services_by_name["Outcomes"].full_name]
+
+    return add

@@ -1,0 +1,1 @@
+"""The policies of the shop: what follows from what happened."""

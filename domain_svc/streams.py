@@ -1,0 +1,157 @@
+"""Streams in memory: state, version and processed commands, loaded once and kept while hot."""
+
+import hashlib
+import inspect
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from cachetools import LRUCache
+
+from kernel.aggregate import Aggregate
+from kernel.contract import aggregate_of
+from kernel.ports import EventStore
+from kernel.upcasting import EventReader
+from prism.envelope.v1.envelope_pb2 import Commit, Outcome, Snapshot
+
+# How many of a stream's latest commands are remembered with their outcomes. A repeat of an older
+# one would be decided anew: queues redeliver within minutes, clients repeat keys within a day.
+PROCESSED_WINDOW = 1000
+# A stream's state is saved at every so many commits, so that loading it reads no more than these.
+SNAPSHOT_EVERY = 100
+CACHED_STREAMS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Processed:
+    """A command that was decided: by which commit, and how."""
+
+    number: int
+    outcome: Outcome
+
+
+@dataclass(slots=True)
+class Stream:
+    """What a stream has come to, as far as this process has followed it."""
+
+    name: str
+    state: Any
+    number: int = 0
+    version: int = 0
+    processed: OrderedDict[str, Processed] = field(default_factory=OrderedDict)
+
+    def follow(self, commit: Commit, state: Any) -> None:  # noqa: ANN401 # each aggregate has its own type of state
+        """Moves on by the next commit, which leads to this state."""
+        self.state, self.number, self.version = state, commit.number, commit.version
+        for outcome in commit.outcomes:
+            self.processed[outcome.command_id] = Processed(commit.number, outcome)
+        while len(self.processed) > PROCESSED_WINDOW:
+            self.processed.popitem(last=False)
+
+
+class Streams:
+    """Loads streams through a bounded cache, which the insert of the next commit checks.
+
+    Not safe for threads: each consumer has its own.
+    """
+
+    def __init__(
+        self, store: EventStore, aggregates: Sequence[Aggregate[Any]], reader: EventReader, exclusive: bool
+    ) -> None:
+        self.aggregates: Mapping[str, Aggregate[Any]] = {item.name: item for item in aggregates}
+        self._store = store
+        self._reader = reader
+        # Nobody else appends: what is cached is how it is.
+        self._exclusive = exclusive
+        self._cache: LRUCache[str, Stream] = LRUCache(CACHED_STREAMS)
+        self._fingerprints = {item.name: _fingerprint(item) for item in aggregates}
+
+    def load(self, name: str) -> Stream:
+        """The stream, from the cache if it is there: it may be older than the store."""
+        stream = self._cache.get(name)
+        if stream is None:
+            stream = self._read(name)
+            self._cache[name] = stream
+        return stream
+
+    def load_current(self, name: str) -> Stream:
+        """The stream as the store has it now."""
+        stream = self._cache.get(name)
+        if stream is None:
+            return self.load(name)
+        if not self._exclusive:
+            self._follow(stream, self._store.read(name, after=stream.number))
+        return stream
+
+    def forget(self, name: str) -> None:
+        """Drops a stream from the cache: its next load reads the store."""
+        self._cache.pop(name, None)
+
+    def follow(self, stream: Stream, commit: Commit, state: Any) -> None:  # noqa: ANN401 # each aggregate has its own type of state
+        """Moves a stream on by a commit that the store has now, and saves a snapshot when one is due."""
+        stream.follow(commit, state)
+        self._cache[stream.name] = stream
+        if commit.number % SNAPSHOT_EVERY == 0:
+            self._store.put_snapshot(self._snapshot(stream))
+
+    def at_commit(self, name: str, number: int) -> Commit | None:
+        """One commit of a stream, as stored."""
+        commits = self._store.read(name, after=number - 1, limit=1)
+        return commits[0] if commits and commits[0].number == number else None
+
+    def _read(self, name: str) -> Stream:
+        stream = Stream(name, self.aggregates[aggregate_of(name)].initial)
+        # A stream shorter than this has no snapshot: most streams cost one read.
+        commits = self._store.read(name, limit=SNAPSHOT_EVERY)
+        if len(commits) == SNAPSHOT_EVERY:
+            stream = self._restore(self._store.get_snapshot(name)) or stream
+            commits = self._store.read(name, after=stream.number)
+        self._follow(stream, commits)
+        return stream
+
+    def _follow(self, stream: Stream, commits: Iterable[Commit]) -> None:
+        aggregate = self.aggregates[aggregate_of(stream.name)]
+        for commit in commits:
+            state = stream.state
+            for envelope in commit.events:
+                state = aggregate.evolve(state, self._reader.read(envelope))
+            stream.follow(commit, state)
+
+    def _snapshot(self, stream: Stream) -> Snapshot:
+        return Snapshot(
+            stream=stream.name,
+            number=stream.number,
+            version=stream.version,
+            state=msgspec.msgpack.encode(stream.state),
+            fingerprint=self._fingerprints[aggregate_of(stream.name)],
+            processed=[
+                Snapshot.Processed(number=item.number, outcome=item.outcome)
+                for item in stream.processed.values()
+            ],
+        )
+
+    def _restore(self, snapshot: Snapshot | None) -> Stream | None:
+        if snapshot is None:
+            return None
+        aggregate = self.aggregates[aggregate_of(snapshot.stream)]
+        if snapshot.fingerprint != self._fingerprints[aggregate.name]:
+            # Another release's: its events tell the same to this one.
+            return None
+        return Stream(
+            snapshot.stream,
+            msgspec.msgpack.decode(snapshot.state, type=type(aggregate.initial)),
+            snapshot.number,
+            snapshot.version,
+            OrderedDict(
+                (item.outcome.command_id, Processed(item.number, item.outcome)) for item in snapshot.processed
+            ),
+        )
+
+
+def _fingerprint(aggregate: Aggregate[Any]) -> str:
+    """Changes with the code that makes an aggregate's states: a snapshot is only as good as that."""
+    module = inspect.getmodule(type(aggregate.initial))
+    assert module
+    return hashlib.sha256(inspect.getsource(module).encode()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""The azure engine: the ports of storage over Azure Table Storage and Queue Storage."""

@@ -1,0 +1,40 @@
+"""Reads commits out of the messages of an events queue."""
+
+from collections.abc import Sequence
+
+from google.protobuf.message import DecodeError
+
+from kernel.consumer import DeadLetter
+from kernel.errors import Poison
+from kernel.ports import EventStore, Message
+from prism.envelope.v1.envelope_pb2 import Commit, CommitEntry, CommitMessage
+
+
+class CommitReader:
+    """Unpacks messages, and follows pointers into the event store."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+
+    def read(self, messages: Sequence[Message]) -> tuple[list[Commit], list[DeadLetter]]:
+        """The commits of all messages, by stream and number, without repeats; and the unreadable ones."""
+        commits: dict[tuple[str, int], Commit] = {}
+        dead: list[DeadLetter] = []
+        for message in messages:
+            try:
+                found = [self._commit(entry) for entry in CommitMessage.FromString(message.body).commits]
+            except (DecodeError, Poison) as error:
+                dead.append(DeadLetter(message.body, str(error) or "the body is no CommitMessage"))
+                continue
+            commits.update(((commit.stream, commit.number), commit) for commit in found)
+        return [commits[place] for place in sorted(commits)], dead
+
+    def _commit(self, entry: CommitEntry) -> Commit:
+        if entry.HasField("commit"):
+            return entry.commit
+        stream, number = entry.pointer.stream, entry.pointer.number
+        if number:
+            commits = self._store.read(stream, after=number - 1, limit=1)
+            if commits and commits[0].number == number:
+                return commits[0]
+        raise Poison(f"the event store has no commit {number} of stream {stream!r}")

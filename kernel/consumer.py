@@ -1,0 +1,205 @@
+"""The worker loop: receives batches from a queue, hands them to a handler, settles them.
+
+receive ─▶ handle ─▶ delete            each message is deleted only after it is handled
+             │
+             ├─ Dead letters           set aside with a reason, then deleted
+             ├─ StorageUnavailable     given back; the loop waits and tries again, for ever
+             └─ anything else          a defect: messages are handled one by one, so that the
+                                       others go on, and the culprit becomes a dead letter
+                                       after MAX_DELIVERIES
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from threading import Event, Thread
+from typing import Protocol
+
+from kernel.errors import Poison, StorageUnavailable
+from kernel.lease import Lease
+from kernel.packing import MAX_PACKED_BYTES
+from kernel.ports import Message, Queue
+from prism.admin.v1.admin_pb2 import ConsumerStatus
+from prism.envelope.v1 import envelope_pb2
+
+logger = logging.getLogger(__name__)
+
+BATCH = 32
+VISIBILITY_S = 30.0
+MAX_DELIVERIES = 5
+MAX_REASON = 200
+# Between polls of a consumer that hears no bell: from the first to the second, doubling.
+POLL_S = (0.25, 1.0)
+# Between tries while storage is out of reach, the same way; and before a defect is tried again.
+RETRY_S = (0.1, 2.0)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """What could not be handled, and why: a message's body or a part of it."""
+
+    body: bytes
+    reason: str
+
+
+class Handler(Protocol):
+    """Handles a batch of messages. Must bear repeats and any order.
+
+    Returning promises that everything is done, but for the dead letters that it answers. Raises
+    StorageUnavailable to have the batch again; nothing may be lost by that.
+    """
+
+    def __call__(self, messages: Sequence[Message]) -> Sequence[DeadLetter]:
+        """Handles them all."""
+
+
+class Consumer:
+    """Feeds a queue to a handler, from `start` to `stop`, in one thread."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        dead_letters: Queue,
+        handle: Handler,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.name = queue.name
+        self._queue = queue
+        self._dead_letters = dead_letters
+        self._handle = handle
+        self._clock = clock
+        self._bell = Event()
+        self._stopping = Event()
+        self._paused = Event()
+        self._lease = Lease(queue, VISIBILITY_S)
+        self._thread = Thread(target=self._run, name=f"consumer-{queue.name}")
+        self._handled = 0
+        self._dead_lettered = 0
+        self._lag_s = 0.0
+
+    def start(self) -> None:
+        """Begins to consume."""
+        self._lease.start()
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 10) -> bool:
+        """Finishes the batch at hand and consumes no more. Answers whether it ended in time."""
+        self._stopping.set()
+        self._bell.set()
+        self._thread.join(timeout_s)
+        self._lease.close()
+        return not self._thread.is_alive()
+
+    def ring(self) -> None:
+        """Says that the queue has something. Returns at once."""
+        self._bell.set()
+
+    def pause(self) -> None:
+        """Takes no further batch until `resume`."""
+        self._paused.set()
+
+    def resume(self) -> None:
+        """Goes on."""
+        self._paused.clear()
+        self._bell.set()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the loop runs."""
+        return self._thread.is_alive()
+
+    def status(self) -> ConsumerStatus:
+        """How it is doing. Asks the queue for its depth: StorageUnavailable when that fails."""
+        depth = self._queue.depth()
+        status = ConsumerStatus(
+            name=self.name,
+            paused=self._paused.is_set(),
+            in_flight=self._lease.size,
+            depth=depth.messages,
+            handled=self._handled,
+            dead_lettered=self._dead_lettered,
+        )
+        status.lag.FromMicroseconds(int(self._lag_s * 1e6))
+        if depth.oldest_age_s is not None:
+            status.oldest_age.FromMicroseconds(int(depth.oldest_age_s * 1e6))
+        return status
+
+    def _run(self) -> None:
+        poll_s, retry_s = POLL_S[0], RETRY_S[0]
+        while not self._stopping.is_set():
+            # Cleared before receiving: a ring from here on is about something this may not see.
+            self._bell.clear()
+            try:
+                received = 0 if self._paused.is_set() else self._consume()
+            except StorageUnavailable as error:
+                logger.warning("%s: storage is unavailable, trying again: %s", self.name, error)
+                self._stopping.wait(retry_s)
+                retry_s = min(retry_s * 2, RETRY_S[1])
+                continue
+            retry_s = RETRY_S[0]
+            poll_s = POLL_S[0] if received else min(poll_s * 2, POLL_S[1])
+            if received < BATCH:
+                self._bell.wait(poll_s)
+
+    def _consume(self) -> int:
+        messages = self._queue.receive(BATCH, VISIBILITY_S)
+        if messages:
+            with self._lease.hold(messages):
+                self._settle(messages)
+        return len(messages)
+
+    def _settle(self, messages: Sequence[Message]) -> None:
+        try:
+            dead = list(self._handle(messages))
+        except StorageUnavailable:
+            self._give_back(messages, RETRY_S[0])
+            raise
+        except Exception as error:
+            if len(messages) > 1:
+                logger.exception("%s: a batch failed, handling its messages one by one", self.name)
+                for message in messages:
+                    self._settle([message])
+                return
+            dead = self._after_defect(messages[0], error)
+            if not dead:
+                return
+        self._set_aside(dead, messages[0])
+        self._queue.delete(self._lease.current(messages))
+        self._handled += len(messages)
+        self._lag_s = max(0.0, self._clock() - messages[-1].put_at)
+
+    def _after_defect(self, message: Message, error: Exception) -> list[DeadLetter]:
+        if isinstance(error, Poison):
+            return [DeadLetter(message.body, str(error))]
+        logger.error("%s: message %s failed", self.name, message.id, exc_info=error)
+        if message.deliveries >= MAX_DELIVERIES:
+            return [DeadLetter(message.body, f"{type(error).__name__}: {error}")]
+        self._give_back([message], RETRY_S[1])
+        return []
+
+    def _give_back(self, messages: Sequence[Message], delay_s: float) -> None:
+        try:
+            self._queue.extend(self._lease.current(messages), delay_s)
+        except StorageUnavailable:
+            # They come back by themselves when their visibility timeout has passed.
+            logger.debug("%s: could not give messages back early", self.name)
+
+    def _set_aside(self, dead: Sequence[DeadLetter], message: Message) -> None:
+        if not dead:
+            return
+        letters = []
+        for item in dead:
+            logger.error("%s: dead letter from message %s: %s", self.name, message.id, item.reason)
+            letter = envelope_pb2.DeadLetter(
+                # Ours always fit; a foreign message may be as large as a message can be.
+                body=item.body[:MAX_PACKED_BYTES],
+                queue=self.name,
+                reason=item.reason[:MAX_REASON],
+                deliveries=message.deliveries,
+            )
+            letter.time.FromMilliseconds(int(self._clock() * 1000))
+            letters.append(letter.SerializeToString())
+        self._dead_letters.put(letters)
+        self._dead_lettered += len(letters)

@@ -1,0 +1,1 @@
+"""The embedded engine: the ports of storage over SQLite files that several processes share."""

@@ -1,0 +1,66 @@
+"""The life of a worker process: start, run until told to end, drain."""
+
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from threading import Event
+
+from kernel.consumer import Consumer
+from kernel.errors import ConfigurationError, StorageUnavailable
+from kernel.ports import Storage
+from kernel.settings import Settings, load
+from kernel.worker_server import WorkerServer
+
+logger = logging.getLogger(__name__)
+DRAIN_S = 8.0
+
+
+def log_to_stderr(settings: Settings) -> None:
+    """Sets up logging for a service's process."""
+    logging.basicConfig(
+        level=settings.prism_log_level,
+        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    # The Azure SDK logs every request at INFO.
+    logging.getLogger("azure").setLevel(logging.WARNING)
+
+
+def settings_or_exit() -> Settings:
+    """The settings; a wrong one ends the process with the error that names it."""
+    try:
+        return load()
+    except ConfigurationError as error:
+        sys.exit(f"configuration: {error}")
+
+
+def reachable(storage: Storage, consumers: Sequence[Consumer]) -> Callable[[], bool]:
+    """A health check: the storage answers and every consumer runs."""
+
+    def check() -> bool:
+        try:
+            storage.ping()
+        except StorageUnavailable:
+            return False
+        return all(consumer.alive for consumer in consumers)
+
+    return check
+
+
+def run(server: WorkerServer, consumers: Sequence[Consumer], storage: Storage) -> None:
+    """Serves and consumes until SIGTERM or SIGINT, then finishes what is at hand and returns."""
+    ended = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    server.start()
+    for consumer in consumers:
+        consumer.start()
+    ended.wait()
+    logger.info("draining")
+    for consumer in consumers:
+        consumer.pause()
+    drained = [consumer.stop(DRAIN_S) for consumer in consumers]
+    server.stop()
+    storage.close()
+    logger.info("stopped" if all(drained) else "stopped before a batch was done: it will be delivered again")

@@ -1,0 +1,209 @@
+"""The gRPC side of a worker: health, reflection, admin, doorbell, and what else it serves."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Thread
+from typing import Protocol
+
+import grpc
+import psutil
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from kernel import VERSION, metrics
+from kernel.errors import StorageUnavailable
+from kernel.settings import Settings
+from kernel.tokens import InvalidToken, Tokens
+from prism.admin.v1 import admin_pb2, admin_pb2_grpc
+from prism.mesh.v1 import mesh_pb2, mesh_pb2_grpc
+
+logger = logging.getLogger(__name__)
+
+HEALTH_INTERVAL_S = 1.0
+THREADS = 8
+MAX_CONCURRENT_RPCS = 64
+
+
+class AdminConsumer(Protocol):
+    """What the admin plane can ask of a consumer. kernel.consumer.Consumer is one."""
+
+    name: str
+
+    def pause(self) -> None:
+        """Takes no further batch until `resume`."""
+
+    def resume(self) -> None:
+        """Goes on."""
+
+    def status(self) -> admin_pb2.ConsumerStatus:
+        """How it is doing. StorageUnavailable when its queue cannot be asked."""
+
+
+class WorkerServer:
+    """Serves a worker's gRPC side until it is stopped.
+
+    `healthy` is asked every second, in a thread of its own, and may block for a few: the health
+    service answers SERVING only while it last answered True.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        service: str,
+        port: int,
+        tokens: Tokens,
+        consumers: Sequence[AdminConsumer],
+        healthy: Callable[[], bool],
+        rings: dict[str, Callable[[], None]] | None = None,
+        register: Callable[[grpc.Server], Iterable[str]] = lambda server: (),
+    ) -> None:
+        self._service = service
+        self._healthy = healthy
+        self._stopping = Event()
+        self._server = grpc.server(
+            ThreadPoolExecutor(THREADS, thread_name_prefix="grpc"),
+            # Without this a second process could silently share the port of the first.
+            options=[("grpc.so_reuseport", 0)],
+            maximum_concurrent_rpcs=MAX_CONCURRENT_RPCS,
+        )
+        self._health = health.HealthServicer()
+        self._health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        admin_pb2_grpc.add_AdminServicer_to_server(AdminService(service, consumers, tokens), self._server)
+        mesh_pb2_grpc.add_DoorbellServicer_to_server(DoorbellService(rings or {}), self._server)
+        names = [
+            health.SERVICE_NAME,
+            admin_pb2.DESCRIPTOR.services_by_name["Admin"].full_name,
+            mesh_pb2.DESCRIPTOR.services_by_name["Doorbell"].full_name,
+            *register(self._server),
+        ]
+        reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], self._server)
+        self._server.add_insecure_port(f"{settings.prism_bind}:{port}")
+        self._watcher = Thread(target=self._watch, name="health", daemon=True)
+
+    def start(self) -> None:
+        """Begins to serve; SERVING follows with the first healthy check."""
+        self._server.start()
+        self._watcher.start()
+
+    def stop(self, grace_s: float = 2.0) -> None:
+        """Says NOT_SERVING, lets calls finish for `grace_s`, and closes the port."""
+        self._stopping.set()
+        self._health.enter_graceful_shutdown()
+        self._server.stop(grace_s).wait()
+
+    def _watch(self) -> None:
+        serving = None
+        while not self._stopping.is_set():
+            now = self._check()
+            if now != serving:
+                serving = now
+                status = (
+                    health_pb2.HealthCheckResponse.SERVING
+                    if now
+                    else health_pb2.HealthCheckResponse.NOT_SERVING
+                )
+                self._health.set("", status)
+                logger.info("%s is %s", self._service, "serving" if now else "not serving")
+            self._stopping.wait(HEALTH_INTERVAL_S)
+
+    def _check(self) -> bool:
+        try:
+            return self._healthy()
+        except Exception:  # whatever keeps a check from answering is not health
+            logger.exception("%s: the health check failed", self._service)
+            return False
+
+
+class AdminService(admin_pb2_grpc.AdminServicer):
+    """prism.admin.v1.Admin over a worker's consumers. Pause and resume are logged with who asked."""
+
+    def __init__(self, service: str, consumers: Sequence[AdminConsumer], tokens: Tokens) -> None:
+        self._service = service
+        self._consumers = {consumer.name: consumer for consumer in consumers}
+        self._tokens = tokens
+        self._started_at = time.time()
+        self._paused: set[str] = set()
+
+    def Status(  # the contract's name
+        self, request: admin_pb2.StatusRequest, context: grpc.ServicerContext
+    ) -> admin_pb2.StatusResponse:
+        """What the worker is and how it is doing."""
+        self._authorize(context)
+        response = admin_pb2.StatusResponse(
+            service=self._service,
+            version=VERSION,
+            storage_calls=metrics.storage_calls(),
+            memory_bytes=psutil.Process().memory_info().rss,
+        )
+        response.started_at.FromMilliseconds(int(self._started_at * 1000))
+        response.uptime.FromMilliseconds(int((time.time() - self._started_at) * 1000))
+        try:
+            response.consumers.extend(consumer.status() for consumer in self._consumers.values())
+        except StorageUnavailable:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "the queues cannot be asked for their depth")
+        return response
+
+    def Pause(  # the contract's name
+        self, request: admin_pb2.PauseRequest, context: grpc.ServicerContext
+    ) -> admin_pb2.PauseResponse:
+        """Stops a consumer, or all of them, before the next batch."""
+        subject = self._authorize(context)
+        for consumer in self._named(request.consumer, context):
+            consumer.pause()
+            self._paused.add(consumer.name)
+            logger.info("%s paused by %s", consumer.name, subject)
+        return admin_pb2.PauseResponse(paused=sorted(self._paused))
+
+    def Resume(  # the contract's name
+        self, request: admin_pb2.ResumeRequest, context: grpc.ServicerContext
+    ) -> admin_pb2.ResumeResponse:
+        """Lets a consumer, or all of them, go on."""
+        subject = self._authorize(context)
+        for consumer in self._named(request.consumer, context):
+            consumer.resume()
+            self._paused.discard(consumer.name)
+            logger.info("%s resumed by %s", consumer.name, subject)
+        return admin_pb2.ResumeResponse(paused=sorted(self._paused))
+
+    def _named(self, name: str, context: grpc.ServicerContext) -> list[AdminConsumer]:
+        if not name:
+            return list(self._consumers.values())
+        if name not in self._consumers:
+            context.abort(
+                grpc.StatusCode.NOT_FOUND,
+                f"{self._service} has no consumer {name!r}; it has {', '.join(self._consumers)}",
+            )
+        return [self._consumers[name]]
+
+    def _authorize(self, context: grpc.ServicerContext) -> str:
+        """The operator who asks; ends the call for anyone else."""
+        metadata = {str(key): str(value) for key, value in context.invocation_metadata()}
+        scheme, _, token = metadata.get("authorization", "").partition(" ")
+        try:
+            if scheme.lower() != "bearer" or not token:
+                raise InvalidToken("the metadata `authorization: Bearer <token>` is missing")
+            caller = self._tokens.check(token)
+        except InvalidToken as error:
+            context.abort(grpc.StatusCode.UNAUTHENTICATED, str(error))
+        if "operator" not in caller.roles:
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, "the role `operator` is needed")
+        return caller.subject
+
+
+class DoorbellService(mesh_pb2_grpc.DoorbellServicer):
+    """prism.mesh.v1.Doorbell: passes a ring on to the queue's consumer."""
+
+    def __init__(self, rings: dict[str, Callable[[], None]]) -> None:
+        self._rings = rings
+
+    def Ring(  # the contract's name
+        self, request: mesh_pb2.RingRequest, context: grpc.ServicerContext
+    ) -> mesh_pb2.RingResponse:
+        """Answers at once, also for a queue that is not consumed here."""
+        if ring := self._rings.get(request.queue):
+            ring()
+        return mesh_pb2.RingResponse()

@@ -1,0 +1,66 @@
+"""Starts the read-model updater: a consumer a subscriber, and the gRPC side."""
+
+import upcasters
+from kernel import contract, worker
+from kernel.commits import CommitReader
+from kernel.consumer import Consumer
+from kernel.outcomes import OutcomeBoard
+from kernel.ports import Storage
+from kernel.redis import connect
+from kernel.settings import Settings
+from kernel.storage import open_storage
+from kernel.tokens import open_tokens
+from kernel.upcasting import EventReader
+from kernel.updates import UpdateLog
+from kernel.worker_server import WorkerServer
+from projector_svc.events import Announce, EventHandler
+from projector_svc.projecting import Projector
+from projector_svc.rows import Rows
+from projector_svc.shop import PROJECTIONS
+
+
+def announcer(settings: Settings) -> Announce:
+    """Tells Redis what commands led to."""
+    redis = connect(settings)
+    board = OutcomeBoard(redis, settings.prism_namespace)
+    updates = UpdateLog(redis, settings.prism_namespace)
+    return lambda deliveries: updates.publish(deliveries, board)
+
+
+def subscriber_consumer(settings: Settings, storage: Storage, subscriber: str) -> Consumer:
+    """The consumer of one subscriber's queue."""
+    agreed = contract.load()
+    reader = EventReader(agreed, upcasters.ALL)
+    projections = [item for item in PROJECTIONS if agreed.views[item.view].subscriber == subscriber]
+    handler = EventHandler(
+        Projector(agreed, projections, reader, storage.events),
+        Rows(storage.views, agreed),
+        reader,
+        CommitReader(storage.events),
+        announcer(settings) if subscriber == contract.ANNOUNCER else None,
+    )
+    queue = f"events-{subscriber}"
+    return Consumer(storage.queue(queue), storage.queue(f"{queue}-dead"), handler)
+
+
+def main() -> None:
+    """Runs until SIGTERM."""
+    settings = worker.settings_or_exit()
+    worker.log_to_stderr(settings)
+    storage = open_storage(settings)
+    subscribers = {view.subscriber for view in contract.load().views.values()}
+    consumers = [subscriber_consumer(settings, storage, name) for name in sorted(subscribers)]
+    server = WorkerServer(
+        settings,
+        service="projector_svc",
+        port=settings.prism_projector_grpc_port,
+        tokens=open_tokens(settings),
+        consumers=consumers,
+        healthy=worker.reachable(storage, consumers),
+        rings={consumer.name: consumer.ring for consumer in consumers},
+    )
+    worker.run(server, consumers, storage)
+
+
+if __name__ == "__main__":
+    main()

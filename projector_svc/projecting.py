@@ -1,0 +1,107 @@
+"""Projecting: applies events to rows, each once and in its stream's order, whatever order they come in."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import Message
+
+from kernel.contract import Contract, View, aggregate_of, fill_from
+from kernel.ports import EventStore, RowId
+from kernel.projection import Projection, Recorded
+from kernel.upcasting import EventReader
+from prism.envelope.v1.envelope_pb2 import Commit, Envelope, Update
+from projector_svc.rows import LiveRow
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A row that an event belongs to, and the projection that keeps it."""
+
+    projection: Projection[Any]
+    view: View
+    row_id: RowId
+
+
+class Projector:
+    """The projections of one subscriber."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        projections: Sequence[Projection[Any]],
+        events: EventReader,
+        store: EventStore,
+    ) -> None:
+        self._events = events
+        self._store = store
+        self._by_aggregate: dict[str, list[tuple[Projection[Any], View]]] = {}
+        for projection in projections:
+            view = contract.views[projection.view]
+            for aggregate in view.aggregates:
+                self._by_aggregate.setdefault(aggregate, []).append((projection, view))
+
+    @property
+    def aggregates(self) -> frozenset[str]:
+        """The aggregates whose events it projects."""
+        return frozenset(self._by_aggregate)
+
+    def targets(self, stream: str, event: Message) -> Iterator[Target]:
+        """The rows that an event of a stream belongs to."""
+        for projection, view in self._by_aggregate.get(aggregate_of(stream), ()):
+            if place := projection.row(event):
+                yield Target(projection, view, RowId(view.name, *place))
+
+    def apply(self, target: Target, row: LiveRow, commit: Commit, envelope: Envelope, event: Message) -> None:
+        """Brings a row up to an event: drops a repeat, fills a gap from the event store."""
+        version, number = row.progress.get(commit.stream, (0, 0))
+        if envelope.version <= version:
+            return
+        if envelope.version > version + 1:
+            self._fill_gap(target, row, commit, envelope.version, number)
+        self._step(target, row, commit.number, envelope, event)
+
+    def _fill_gap(self, target: Target, row: LiveRow, commit: Commit, before: int, number: int) -> None:
+        # From the last commit itself: it may hold later events that this row has not seen.
+        for earlier in self._store.read(commit.stream, after=max(0, number - 1)):
+            for envelope in earlier.events:
+                seen, _ = row.progress.get(commit.stream, (0, 0))
+                if seen < envelope.version < before:
+                    event = self._events.read(envelope)
+                    place = target.projection.row(event)
+                    if place == (row.id.partition, row.id.key):
+                        self._step(target, row, earlier.number, envelope, event)
+            if earlier.number >= commit.number:
+                break
+
+    def _step(self, target: Target, row: LiveRow, number: int, envelope: Envelope, event: Message) -> None:
+        # A copy, so that a projection that fails leaves the row as it was.
+        view = type(row.view)()
+        view.CopyFrom(row.view)
+        view = target.projection.apply(
+            view, event, Recorded(envelope.stream, envelope.version, envelope.time)
+        )
+        if (
+            aggregate_of(envelope.stream) == target.view.aggregates[0]
+            and "version" in view.DESCRIPTOR.fields_by_name
+        ):
+            view.version = envelope.version
+        row.view = view
+        row.progress[envelope.stream] = (envelope.version, number)
+        row.changed = True
+
+
+def update_of(target: Target, row: LiveRow, stream: str) -> Update | None:
+    """What to tell of a row that reflects a stream's event; None for a view that nobody follows."""
+    view = target.view
+    if not view.topics or not row.view.version:
+        return None
+    return Update(
+        view=view.name,
+        topics=[fill_from(topic, row.view) for topic in view.topics],
+        owner=getattr(row.view, view.owner_field) if view.owner_field else "",
+        version=row.view.version,
+        data=row.view.SerializeToString(deterministic=True),
+        stream=stream,
+        stream_version=row.progress[stream][0],
+    )

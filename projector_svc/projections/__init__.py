@@ -1,0 +1,1 @@
+"""The projections of the shop, one file a view."""
