@@ -53,9 +53,9 @@ def run(server: WorkerServer, consumers: Sequence[Consumer], storage: Storage) -
     ended = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    server.start()
     for consumer in consumers:
         consumer.start()
+    server.start()
     ended.wait()
     logger.info("draining")
     for consumer in consumers:

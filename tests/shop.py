@@ -1,0 +1,178 @@
+"""The whole shop in one process, without threads: the real handlers over a real engine, step by step."""
+
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.message import Message
+
+import upcasters
+from domain_svc import shop as write_side
+from domain_svc.__main__ import POLICIES, aggregates_of, now
+from domain_svc.commands import CommandHandler
+from domain_svc.deciding import Decider
+from domain_svc.reacting import PolicyHandler
+from domain_svc.streams import Streams
+from kernel import contract
+from kernel.commits import CommitReader
+from kernel.consumer import DeadLetter, Handler
+from kernel.embedded.storage import EmbeddedStorage
+from kernel.packing import pack_commands
+from kernel.ports import RowId, Storage
+from kernel.publishing import Subscriber, publish
+from kernel.upcasting import EventReader
+from prism.envelope.v1.envelope_pb2 import Commit, Delivery, Envelope, Outcome, ViewRow
+from projector_svc import shop as read_side
+from projector_svc.events import EventHandler
+from projector_svc.projecting import Projector
+from projector_svc.rows import Rows
+
+CONTRACT = contract.load()
+READER = EventReader(CONTRACT, upcasters.ALL)
+SUBSCRIBERS = sorted({view.subscriber for view in CONTRACT.views.values()})
+
+
+class Shop:
+    """Commands in, events, views and deliveries out."""
+
+    def __init__(self, storage: Storage, payment_window_s: float = 900) -> None:
+        self.storage = storage
+        self.policies = write_side.policies(payment_window_s)
+        self.dead: list[DeadLetter] = []
+        self.deliveries: list[Delivery] = []
+        self.failed: list[Outcome] = []
+        self.handlers: dict[str, Handler] = {
+            "commands": self.replica(),
+            POLICIES: self.reactor(),
+            **{f"events-{name}": self.projector(name) for name in SUBSCRIBERS},
+        }
+
+    def replica(self, exclusive: bool = False) -> CommandHandler:
+        """A domain service's command handler, with a cache of its own."""
+        streams = Streams(self.storage.events, write_side.AGGREGATES, READER, exclusive)
+        return CommandHandler(
+            self.storage.events,
+            streams,
+            Decider(CONTRACT, streams.load_current, now),
+            self.publish,
+            self.failed.extend,
+        )
+
+    def reactor(self) -> PolicyHandler:
+        """A domain service's policy handler."""
+        return PolicyHandler(
+            CONTRACT,
+            self.policies,
+            READER,
+            CommitReader(self.storage.events),
+            self.storage.queue("commands"),
+            lambda: None,
+        )
+
+    def projector(self, subscriber: str) -> EventHandler:
+        """A projector's handler of one subscriber, with a cache of its own."""
+        projections = [
+            item for item in read_side.PROJECTIONS if CONTRACT.views[item.view].subscriber == subscriber
+        ]
+        return EventHandler(
+            Projector(CONTRACT, projections, READER, self.storage.events),
+            Rows(self.storage.views, CONTRACT),
+            READER,
+            CommitReader(self.storage.events),
+            self.deliveries.extend if subscriber == contract.ANNOUNCER else None,
+        )
+
+    def publish(self, commits: Sequence[Commit]) -> None:
+        """Sends commits to every subscriber, as a domain service does."""
+        views = CONTRACT.views.values()
+        subscribers = [
+            Subscriber(
+                self.storage.queue(f"events-{name}"),
+                {aggregate for view in views if view.subscriber == name for aggregate in view.aggregates},
+                name == contract.ANNOUNCER,
+                lambda: None,
+            )
+            for name in SUBSCRIBERS
+        ]
+        policies = aggregates_of(self.policies, CONTRACT)
+        publish(
+            commits,
+            [*subscribers, Subscriber(self.storage.queue(POLICIES), policies, False, lambda: None)],
+        )
+
+    def send(self, command: Message, by: str = "alice", **fields: Any) -> Envelope:  # noqa: ANN401 # whatever an envelope has
+        """Queues a command in an envelope of its own; fields of the envelope can be set."""
+        envelope = command_envelope(command, by, **fields)
+        self.queue([envelope])
+        return envelope
+
+    def queue(self, envelopes: Sequence[Envelope]) -> None:
+        """Queues commands."""
+        self.storage.queue("commands").put([body for body, _ in pack_commands(envelopes)])
+
+    def step(self, queue: str) -> int:
+        """Handles one batch of a queue; answers how many messages it had."""
+        messages = self.storage.queue(queue).receive()
+        if messages:
+            self.dead.extend(self.handlers[queue](messages))
+            self.storage.queue(queue).delete(messages)
+        return len(messages)
+
+    def settle(self) -> None:
+        """Handles messages until no queue has any."""
+        while sum(self.step(queue) for queue in self.handlers):
+            pass
+
+    def do(self, command: Message, by: str = "alice", **fields: Any) -> Outcome:  # noqa: ANN401 # the same
+        """Sends a command, settles, and answers its outcome."""
+        envelope = self.send(command, by, **fields)
+        self.settle()
+        return self.outcome(envelope.id)
+
+    def outcome(self, command_id: str) -> Outcome:
+        """The outcome that was told last of a command."""
+        return [item.outcome for item in self.deliveries if item.command_id == command_id][-1]
+
+    def view(self, name: str, partition: str, key: str | None = None) -> Any:  # noqa: ANN401 # each view has its own type
+        """A row's view; None where there is no row."""
+        [row] = self.storage.views.get([RowId(name, partition, key or partition)])
+        return CONTRACT.views[name].message.FromString(ViewRow.FromString(row.data).data) if row else None
+
+    def rows(self) -> dict[RowId, bytes]:
+        """Every stored row of every view whose partitions this test can know: those that were told."""
+        ids = {
+            target.row_id
+            for projection in read_side.PROJECTIONS
+            for commit in self.storage.events.scan()
+            for envelope in commit.events
+            for target in Projector(CONTRACT, [projection], READER, self.storage.events).targets(
+                commit.stream, READER.read(envelope)
+            )
+        }
+        ordered = sorted(ids, key=str)
+        found = self.storage.views.get(ordered)
+        return {row_id: row.data for row_id, row in zip(ordered, found, strict=True) if row}
+
+
+def command_envelope(command: Message, by: str = "alice", **fields: Any) -> Envelope:  # noqa: ANN401 # the same
+    """A command in an envelope, as the edge makes it."""
+    kind = CONTRACT.commands[command.DESCRIPTOR.full_name]
+    envelope = Envelope(
+        id=str(uuid.uuid4()),
+        type=kind.type,
+        stream=contract.fill_from(kind.stream, command),
+        subject=by,
+        roles=sorted(kind.roles),
+        data=command.SerializeToString(),
+    )
+    envelope.correlation_id = envelope.id
+    envelope.time.GetCurrentTime()
+    for name, value in fields.items():
+        setattr(envelope, name, value)
+    return envelope
+
+
+def open_shop(folder: Path, payment_window_s: float = 900) -> Shop:
+    """A shop on the embedded engine in a folder."""
+    return Shop(EmbeddedStorage(str(folder)), payment_window_s)
