@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import logging
 from typing import Any
 
 from azure.core.utils import parse_connection_string
@@ -47,6 +48,8 @@ class Account:
     """
 
     def __init__(self, connection_string: str) -> None:
+        # At INFO, the SDK would log every request with its headers.
+        logging.getLogger("azure").setLevel(logging.WARNING)
         self._transport = Transport()
         # One policy for all queues: the SDK would make one a client, with its own defaults.
         options: dict[str, Any] = {"transport": self._transport}

@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from prism.envelope.v1.envelope_pb2 import Commit, Snapshot
-
 from kernel.azure.calls import Parallel
 from kernel.azure.entities import data_of, encode, entity
-from kernel.azure.table import LARGEST_PAGE, Table, within
+from kernel.azure.table import Table, within
 from kernel.errors import StorageUnavailable
 from kernel.ports import check_size
+from prism.envelope.v1.envelope_pb2 import Commit, Snapshot
 
 SNAPSHOT_ROW = "latest"
 
@@ -67,7 +66,7 @@ class AzureEventStore:
 
     def scan(self) -> Iterator[Commit]:
         """Reads the table from its start, in pages."""
-        for stored in self._commits.query("events.read", "", LARGEST_PAGE):
+        for stored in self._commits.query("events.read", None):
             yield Commit.FromString(data_of(stored))
 
 

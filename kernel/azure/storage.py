@@ -20,13 +20,14 @@ class AzureStorage:
     Its tables are `<namespace>events`, `...snapshots` and `...views`, its queues `<namespace>-<name>`.
     Opening makes no call; a table or queue that is missing is created by the first write to it.
     ConfigurationError for a connection string that is none. A call out of reach fails after two
-    quick repeats: at once when refused, within a few seconds when unanswered.
+    quick repeats, or when it was not answered in time: within 6 seconds or so.
     """
 
     def __init__(self, connection_string: str, namespace: str) -> None:
         self._namespace = namespace
         self._account = Account(connection_string)
         self._parallel = Parallel()
+        self._queues: dict[str, AzureQueue] = {}
         self._views = self._table("views")
         self.events: EventStore = AzureEventStore(
             self._table("events"), self._table("snapshots"), self._parallel
@@ -34,9 +35,12 @@ class AzureStorage:
         self.views: ViewStore = AzureViewStore(self._views, self._parallel)
 
     def queue(self, name: str) -> Queue:
-        """The queue of that name."""
+        """The queue of that name: the same object at every call."""
         check_queue_name(name)
-        return self._queue(name)
+        if name not in self._queues:
+            # Two threads may come here at once: both get the object that came first.
+            return self._queues.setdefault(name, self._queue(name))
+        return self._queues[name]
 
     def ping(self) -> None:
         """Asks both services at once."""

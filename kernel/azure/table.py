@@ -57,10 +57,13 @@ class Table:
             self._client.delete_entity(partition, row)
 
     def query(
-        self, kind: str, where: str, page: int = LARGEST_PAGE, select: list[str] | None = None
+        self, kind: str, where: str | None, page: int = LARGEST_PAGE, select: list[str] | None = None
     ) -> Iterator[TableEntity]:
-        """Entities in the order of their keys; asks for `page` of them at once."""
-        found = self._client.query_entities(where, results_per_page=page, select=select)
+        """Entities in the order of their keys, all if `where` is None; asks for `page` of them at once."""
+        if where is None:
+            found = self._client.list_entities(results_per_page=page, select=select)
+        else:
+            found = self._client.query_entities(where, results_per_page=page, select=select)
         # The SDK says Iterator; only the class tells whether there is another page to ask for.
         pages = cast("PageIterator[TableEntity]", found.by_page())
         more = True

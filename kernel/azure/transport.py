@@ -15,11 +15,19 @@ import urllib3
 from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
 from azure.core.pipeline.transport import HttpTransport
 from azure.core.rest import HttpRequest, HttpResponse
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationValueError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
+
+from kernel.errors import StorageUnavailable
 
 CONNECT_TIMEOUT_S = 1.0
 # Azurite reads a whole table for a query: a large one takes its time.
-READ_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 6.0
 # A server that asks for more is tried again by our callers, who have other work meanwhile.
 LONGEST_SLEEP_S = 1.0
 # Connections kept for reuse; more calls at once open more, and close them again.
@@ -137,7 +145,9 @@ class Transport(HttpTransport[HttpRequest, HttpResponse]):
     def send(self, request: HttpRequest, **options: Any) -> HttpResponse:  # noqa: ANN401 - the SDK's signature
         """Sends one request, once.
 
-        ServiceRequestError if it cannot have arrived, ServiceResponseError if it may have. Of the
+        ServiceRequestError if it cannot have arrived, ServiceResponseError if it may have: both
+        tell the SDK to repeat it. StorageUnavailable if it was not answered in time: whoever is
+        that slow is not asked again at once, or one call would last three times as long. Of the
         SDK's options it heeds `connection_timeout` and `read_timeout`, in seconds.
         """
         timeout = urllib3.Timeout(
@@ -155,6 +165,8 @@ class Transport(HttpTransport[HttpRequest, HttpResponse]):
             )
         except (NewConnectionError, ConnectTimeoutError, LocationValueError) as error:
             raise ServiceRequestError(str(error), error=error) from error
+        except ReadTimeoutError as error:
+            raise StorageUnavailable(f"no answer within {timeout.read_timeout} s") from error
         except HTTPError as error:
             raise ServiceResponseError(str(error), error=error) from error
         return Response(request, raw)

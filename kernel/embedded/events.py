@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from prism.envelope.v1.envelope_pb2 import Commit, Snapshot
-
 from kernel.embedded.database import Database
 from kernel.ports import check_size
+from prism.envelope.v1.envelope_pb2 import Commit, Snapshot
 
 # Not WITHOUT ROWID: a row past a quarter of a page would spill into a page of its own.
 SCHEMA = """
