@@ -14,6 +14,7 @@ from domain_svc.deciding import Decider, Draft
 from domain_svc.streams import Streams
 from kernel.consumer import DeadLetter
 from kernel.contract import aggregate_of
+from kernel.errors import StorageUnavailable
 from kernel.ports import EventStore, Message
 from prism.envelope.v1.envelope_pb2 import CommandMessage, Commit, Envelope, Outcome
 
@@ -66,6 +67,7 @@ class CommandHandler:
     ) -> tuple[list[Commit], list[tuple[Envelope, str]]]:
         commits: list[Commit] = []
         failed: list[tuple[Envelope, str]] = []
+        self._streams.begin_batch()
         while by_stream:
             drafts = list(self._drafts(by_stream, failed))
             new = [draft for draft in drafts if draft.commit.outcomes]
@@ -90,11 +92,16 @@ class CommandHandler:
         self, by_stream: dict[str, list[Envelope]], failed: list[tuple[Envelope, str]]
     ) -> Iterator[Draft]:
         for name, commands in by_stream.items():
-            aggregate = self._streams.aggregates.get(aggregate_of(name))
-            if aggregate:
-                yield self._decider.draft(aggregate, self._streams.load(name), commands)
+            try:
+                aggregate = self._streams.aggregates[aggregate_of(name)]
+                draft = self._decider.draft(aggregate, self._streams.load(name), commands)
+            except StorageUnavailable:
+                raise
+            except Exception as error:  # a stream that cannot be read must not keep the others
+                logger.exception("stream %r could not be loaded", name)
+                failed.extend((command, f"{type(error).__name__}: {error}") for command in commands)
             else:
-                failed.extend((command, f"no aggregate decides on stream {name!r}") for command in commands)
+                yield draft
 
     def _repeated(self, draft: Draft) -> Iterable[Commit]:
         for number in sorted(draft.repeated):

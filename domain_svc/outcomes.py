@@ -37,6 +37,7 @@ class OutcomesService(mesh_pb2_grpc.OutcomesServicer):
         if aggregate_of(name) not in self._streams.aggregates:
             return None
         with self._lock:
+            self._streams.begin_batch()
             stream = self._streams.load_current(name)
             if processed := stream.processed.get(command_id):
                 return processed.outcome

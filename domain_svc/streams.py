@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,9 +13,12 @@ from cachetools import LRUCache
 
 from kernel.aggregate import Aggregate
 from kernel.contract import aggregate_of
+from kernel.errors import StorageUnavailable
 from kernel.ports import EventStore
 from kernel.upcasting import EventReader
 from prism.envelope.v1.envelope_pb2 import Commit, Outcome, Snapshot
+
+logger = logging.getLogger(__name__)
 
 # How many of a stream's latest commands are remembered with their outcomes. A repeat of an older
 # one would be decided anew: queues redeliver within minutes, clients repeat keys within a day.
@@ -65,8 +69,14 @@ class Streams:
         self._reader = reader
         # Nobody else appends: what is cached is how it is.
         self._exclusive = exclusive
+        # Known to be as the store had it when the batch began.
+        self._current: set[str] = set()
         self._cache: LRUCache[str, Stream] = LRUCache(CACHED_STREAMS)
         self._fingerprints = {item.name: _fingerprint(item) for item in aggregates}
+
+    def begin_batch(self) -> None:
+        """From now on `load_current` answers nothing older than this moment."""
+        self._current.clear()
 
     def load(self, name: str) -> Stream:
         """The stream, from the cache if it is there: it may be older than the store."""
@@ -77,12 +87,13 @@ class Streams:
         return stream
 
     def load_current(self, name: str) -> Stream:
-        """The stream as the store has it now."""
+        """The stream as the store had it when the batch began, or later. One read a stream and batch."""
         stream = self._cache.get(name)
         if stream is None:
-            return self.load(name)
-        if not self._exclusive:
+            stream = self.load(name)
+        elif not self._exclusive and name not in self._current:
             self._follow(stream, self._store.read(name, after=stream.number))
+        self._current.add(name)
         return stream
 
     def forget(self, name: str) -> None:
@@ -94,7 +105,11 @@ class Streams:
         stream.follow(commit, state)
         self._cache[stream.name] = stream
         if commit.number % SNAPSHOT_EVERY == 0:
-            self._store.put_snapshot(self._snapshot(stream))
+            try:
+                self._store.put_snapshot(self._snapshot(stream))
+            except StorageUnavailable as error:
+                # The commit is in the store, which is what counts; the next snapshot covers it.
+                logger.warning("no snapshot of %s at %d: %s", stream.name, stream.number, error)
 
     def at_commit(self, name: str, number: int) -> Commit | None:
         """One commit of a stream, as stored."""

@@ -18,6 +18,7 @@ from typing import Protocol
 
 from kernel.errors import Poison, StorageUnavailable
 from kernel.lease import Lease
+from kernel.metrics import EMPTY_RECEIVES
 from kernel.packing import MAX_PACKED_BYTES
 from kernel.ports import Message, Queue
 from prism.admin.v1.admin_pb2 import ConsumerStatus
@@ -133,8 +134,9 @@ class Consumer:
             self._bell.clear()
             try:
                 received = 0 if self._paused.is_set() else self._consume()
-            except StorageUnavailable as error:
-                logger.warning("%s: storage is unavailable, trying again: %s", self.name, error)
+            except Exception as error:  # the loop must outlive whatever storage does
+                unavailable = isinstance(error, StorageUnavailable)
+                logger.warning("%s: trying again: %s", self.name, error, exc_info=not unavailable)
                 self._stopping.wait(retry_s)
                 retry_s = min(retry_s * 2, RETRY_S[1])
                 continue
@@ -148,6 +150,8 @@ class Consumer:
         if messages:
             with self._lease.hold(messages):
                 self._settle(messages)
+        else:
+            EMPTY_RECEIVES.inc()
         return len(messages)
 
     def _settle(self, messages: Sequence[Message]) -> None:

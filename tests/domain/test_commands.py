@@ -7,7 +7,8 @@ import pytest
 from domain_svc import streams
 from kernel.consumer import DeadLetter
 from kernel.errors import StorageUnavailable
-from prism.envelope.v1.envelope_pb2 import CommandMessage, Outcome
+from kernel.metrics import storage_calls
+from prism.envelope.v1.envelope_pb2 import CommandMessage, Commit, Outcome
 from tests.commands import add, check_out, receive, register, reprice
 from tests.shop import Shop, command_envelope
 
@@ -193,3 +194,25 @@ def test_stock_and_checkout_read_other_streams(shop: Shop) -> None:
     shop.do(reprice("tea", 600))
     assert shop.do(check_out(total=500)).code == "PRICE_CHANGED"
     assert shop.do(check_out(total=600)).status == Outcome.APPLIED
+
+
+def test_a_stream_that_cannot_be_read_keeps_no_other_from_going_on(shop: Shop) -> None:
+    shop.do(register())
+    bad = Commit(stream="cart-bad", number=1, version=1)
+    bad.events.add(id="cart-bad:1", type="prism.cart.v9.Unknown", stream="cart-bad", version=1)
+    shop.storage.events.append([bad])
+    commands = [command_envelope(add("bad")), command_envelope(add("good"))]
+    shop.queue(commands)
+    shop.settle()
+    assert shop.outcome(commands[1].id).status == Outcome.APPLIED
+    assert [outcome.command_id for outcome in shop.failed] == [commands[0].id]
+    assert "prism.cart.v9.Unknown" in shop.dead[0].reason
+
+
+def test_other_streams_are_read_once_a_batch(shop: Shop) -> None:
+    shop.do(register())
+    shop.do(add())
+    before = storage_calls()["events.read"]
+    shop.queue([command_envelope(add()) for _ in range(20)])
+    shop.step("commands")
+    assert storage_calls()["events.read"] == before + 1

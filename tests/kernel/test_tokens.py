@@ -10,7 +10,7 @@ from kernel.errors import ConfigurationError
 from kernel.settings import Settings, load
 from kernel.tokens import DEV_ISSUER, InvalidToken, issue_dev_token, open_tokens
 
-KEY = "k" * 40
+KEY = "k" * 64
 SETTINGS = load({"PRISM_DEV_TOKEN_KEY": KEY})
 
 
