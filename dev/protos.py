@@ -1,7 +1,7 @@
 """Rebuilds `generated/` from `proto/`, or checks that it is what `proto/` gives.
 
-    python -m dev.protos           rebuild
-    python -m dev.protos --check   exit 1 and name the files that differ
+python -m dev.protos           rebuild
+python -m dev.protos --check   exit 1 and name the files that differ
 """
 
 import argparse
@@ -18,6 +18,7 @@ from grpc_tools import protoc
 from protovalidate._gen.buf.validate import validate_pb
 
 ROOT = Path(__file__).parent.parent
+IMAGE = "contracts.binpb"
 PROTO = ROOT / "proto"
 GENERATED = ROOT / "generated"
 # google/api/annotations.proto comes with googleapis-common-protos, google/protobuf/* with grpcio-tools.
@@ -51,6 +52,9 @@ def generate(out: Path) -> None:
         served = [s for s in sources if s.startswith(("prism/admin/", "prism/mesh/"))]
         run(includes + outputs + sources + ["buf/validate/validate.proto"])
         run([*includes, plugin, *services, *served])
+        # With the comments, which the Python descriptors leave out: the API's documentation.
+        image = f"--descriptor_set_out={out / IMAGE}"
+        run([*includes, "--include_source_info", image, *sources])
 
 
 def run(arguments: list[str]) -> None:
@@ -63,8 +67,8 @@ def differences(ours: Path, theirs: Path) -> list[str]:
     names = {
         path.relative_to(root)
         for root in (ours, theirs)
-        for path in root.rglob("*_pb2*")
-        if path.suffix in (".py", ".pyi")
+        for path in root.rglob("*")
+        if path.suffix in (".py", ".pyi", ".binpb")
     }
     return sorted(
         str(name)

@@ -1,0 +1,1 @@
+"""REST: commands in, views out. Built from the contract; it knows no domain."""

@@ -1,0 +1,183 @@
+"""How a command is accepted, alone or in a batch: claimed, queued durably, noted, receipted.
+
+Redis is told after the queue, so that it never knows of a command that nobody queued. A decision
+that is faster stays as it is: the outcomes' fixed places see to that.
+"""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from edge.idempotency import DONE, Claim, Key, Keys, command_id, fingerprint, judge
+from edge.memory import Memory
+from edge.problems import (
+    KEY_IN_FLIGHT,
+    KEY_REUSED,
+    PAYLOAD_TOO_LARGE,
+    QUEUE_UNAVAILABLE,
+    RETRY_AFTER_S,
+    Problem,
+    unavailable,
+)
+from kernel.contract import Command, fill_from
+from kernel.doorbell import Bell
+from kernel.errors import StorageUnavailable
+from kernel.outcomes import OutcomeBoard
+from kernel.packing import ITEM_OVERHEAD_BYTES, MAX_PACKED_BYTES, pack_commands
+from kernel.ports import Queue
+from kernel.tokens import Caller
+from prism.envelope.v1.envelope_pb2 import Envelope, Outcome
+
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A command that its sender may send and that keeps its contract."""
+
+    command: Command
+    message: Message
+    key: str | None = None
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A command that is durably queued."""
+
+    command_id: str
+    stream: str
+    replayed: bool
+
+    def document(self) -> dict[str, str]:
+        """The receipt as a JSON object."""
+        return {"commandId": self.command_id, "status": "ACCEPTED", "stream": self.stream}
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    envelope: Envelope
+    key: Key | None
+
+
+class Acceptance:
+    """Accepts commands. Safe for threads."""
+
+    def __init__(self, memory: Memory, namespace: str, queue: Queue, bell: Bell) -> None:
+        self._memory = memory
+        self._keys = Keys(memory, namespace)
+        self._board = OutcomeBoard(memory.quick, namespace)
+        self._queue = queue
+        self._bell = bell
+
+    def accept(
+        self, caller: Caller, intents: Sequence[Intent], traceparent: str | None
+    ) -> list[Receipt | Problem]:
+        """Queues what is new of the intents and answers each, one after the other.
+
+        A receipt is given only for a command that is durably queued. Raises an unavailable Problem
+        when the queue did not take them: then none has a receipt, and all keys are free again. Costs
+        a round trip to Redis, one more where there are keys, and one call to the queue.
+        """
+        trace = trace_of(traceparent)
+        candidates = [_candidate(caller, intent, trace) for intent in intents]
+        claims = self._claim(candidates)
+        fresh = [
+            candidate for candidate, claim in zip(candidates, claims, strict=True) if claim is Claim.FIRST
+        ]
+        if fresh:
+            self._enqueue(fresh)
+            self._memory.tell(lambda: self._note(fresh))
+        return [_answer(candidate, claim) for candidate, claim in zip(candidates, claims, strict=True)]
+
+    def _claim(self, candidates: Sequence[_Candidate]) -> list[Claim | Problem]:
+        """What becomes of each: a key's second use in a batch comes after the first was accepted."""
+        firsts: dict[str, Key] = {}
+        for candidate in candidates:
+            if candidate.key and _fits(candidate):
+                firsts.setdefault(candidate.key.command_id, candidate.key)
+        held = dict(zip(firsts, self._keys.claim(list(firsts.values())), strict=True))
+        claims: list[Claim | Problem] = []
+        for candidate in candidates:
+            key = candidate.key
+            if not _fits(candidate):
+                claims.append(Problem(PAYLOAD_TOO_LARGE, "the command fits no message of the queue"))
+            elif key is None or (key is firsts[key.command_id] and held[key.command_id] is None):
+                claims.append(Claim.FIRST)
+            else:
+                first = firsts[key.command_id]
+                claims.append(judge(held[key.command_id] or DONE + first.fingerprint, key))
+        return claims
+
+    def _enqueue(self, candidates: Sequence[_Candidate]) -> None:
+        bodies = [body for body, _ in pack_commands(candidate.envelope for candidate in candidates)]
+        try:
+            self._queue.put(bodies)
+        except StorageUnavailable:
+            self._keys.free([candidate.key for candidate in candidates if candidate.key])
+            raise unavailable(QUEUE_UNAVAILABLE) from None
+        self._bell.ring()
+
+    def _note(self, candidates: Sequence[_Candidate]) -> None:
+        pipeline = self._memory.quick.pipeline(transaction=False)
+        for candidate in candidates:
+            envelope = candidate.envelope
+            accepted = Outcome(
+                command_id=envelope.id,
+                status=Outcome.ACCEPTED,
+                stream=envelope.stream,
+                subject=envelope.subject,
+            )
+            self._board.add_to(pipeline, accepted)
+            if candidate.key:
+                self._keys.add_done(pipeline, candidate.key)
+        pipeline.execute(raise_on_error=False)
+
+
+def trace_of(header: str | None) -> str:
+    """The request's W3C trace context if it is one, else a new one."""
+    if header and _TRACEPARENT.fullmatch(header):
+        return header
+    random = os.urandom(24).hex()
+    return f"00-{random[:32]}-{random[32:]}-01"
+
+
+def _candidate(caller: Caller, intent: Intent, trace: str) -> _Candidate:
+    id_ = command_id(caller.subject, intent.key)
+    time = Timestamp()
+    time.GetCurrentTime()
+    envelope = Envelope(
+        id=id_,
+        type=intent.command.type,
+        stream=fill_from(intent.command.stream, intent.message),
+        time=time,
+        subject=caller.subject,
+        roles=sorted(caller.roles),
+        correlation_id=id_,
+        traceparent=trace,
+        data=intent.message.SerializeToString(),
+        expected_version=intent.expected_version,
+    )
+    if not intent.key:
+        return _Candidate(envelope, None)
+    return _Candidate(
+        envelope, Key(id_, fingerprint(intent.command, intent.message, intent.expected_version))
+    )
+
+
+def _fits(candidate: _Candidate) -> bool:
+    return candidate.envelope.ByteSize() + ITEM_OVERHEAD_BYTES <= MAX_PACKED_BYTES
+
+
+def _answer(candidate: _Candidate, claim: Claim | Problem) -> Receipt | Problem:
+    if isinstance(claim, Problem):
+        return claim
+    if claim is Claim.IN_FLIGHT:
+        return Problem(KEY_IN_FLIGHT, KEY_IN_FLIGHT.meaning, headers={"Retry-After": str(RETRY_AFTER_S)})
+    if claim is Claim.REUSED:
+        return Problem(KEY_REUSED, KEY_REUSED.meaning)
+    return Receipt(candidate.envelope.id, candidate.envelope.stream, replayed=claim is Claim.DONE)

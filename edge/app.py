@@ -1,0 +1,123 @@
+"""The edge, wired: what a worker process opens, and the WSGI application over it."""
+
+import logging
+import traceback
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+
+from edge.acceptance import Acceptance
+from edge.batch import add_batch
+from edge.commands import add_commands
+from edge.docs import add_docs
+from edge.health import add_health
+from edge.memory import Memory
+from edge.outcomes import Outcomes
+from edge.problems import (
+    INTERNAL_ERROR,
+    MALFORMED_REQUEST,
+    METHOD_NOT_ALLOWED,
+    ROUTE_NOT_FOUND,
+    STORAGE_UNAVAILABLE,
+    Problem,
+    document,
+    problem_response,
+    unavailable,
+)
+from edge.queries import Views, add_queries
+from edge.session import add_session
+from edge.telemetry import add_metrics
+from edge.validation import warm
+from kernel import contract, tokens
+from kernel.doorbell import Bell
+from kernel.errors import StorageUnavailable
+from kernel.settings import Settings
+from kernel.storage import open_storage
+
+if TYPE_CHECKING:
+    from _typeshed import OptExcInfo
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+logger = logging.getLogger(__name__)
+
+COMMANDS_QUEUE = "commands"
+SECURITY_HEADERS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "no-referrer"),
+)
+POLICY = ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+
+
+def create_app(settings: Settings) -> Flask:
+    """The application with all it needs, opened. To be called in the process that serves (after fork)."""
+    shop = contract.load()
+    checker = tokens.open_tokens(settings)
+    storage = open_storage(settings)
+    memory = Memory(settings)
+    bell = Bell(settings.domain_target, COMMANDS_QUEUE, settings.prism_doorbell)
+    acceptance = Acceptance(memory, settings.prism_namespace, storage.queue(COMMANDS_QUEUE), bell)
+    app = bare_app()
+    add_commands(app, shop, checker, acceptance, Outcomes(settings, memory))
+    add_batch(app, shop, checker, acceptance)
+    add_queries(app, shop, checker, Views(storage, memory, settings.prism_namespace))
+    add_session(app, settings, checker)
+    add_health(app, settings, storage, memory)
+    add_metrics(app, checker)
+    add_docs(app, shop, dev=settings.prism_auth == "dev")
+    for message in {part.message for part in shop.commands.values()}:
+        warm(message())
+    for message in {part.message for part in shop.queries.values()}:
+        warm(message())
+    return app
+
+
+def bare_app() -> Flask:
+    """An application without routes, whose every error is a problem."""
+    app = Flask("edge", static_folder=None)
+    # A path that is not exactly a route's is none: no redirects.
+    app.url_map.merge_slashes = False
+    app.url_map.redirect_defaults = False
+    app.register_error_handler(Problem, lambda problem: problem.response())
+    app.register_error_handler(StorageUnavailable, lambda _: unavailable(STORAGE_UNAVAILABLE).response())
+    app.register_error_handler(HTTPException, http_problem)
+    app.register_error_handler(Exception, defect)
+    app.wsgi_app = secured(app.wsgi_app)  # type: ignore[assignment, method-assign] # as Flask's documentation has it
+    return app
+
+
+def secured(inner: "WSGIApplication") -> "WSGIApplication":
+    """Every answer says how far a browser may trust it; one that says so itself is left as it is."""
+
+    def outer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        def start(
+            status: str, headers: list[tuple[str, str]], exc_info: "OptExcInfo | None" = None
+        ) -> Callable[[bytes], object]:
+            own_policy = any(name == POLICY[0] for name, _ in headers)
+            headers.extend(SECURITY_HEADERS if own_policy else (*SECURITY_HEADERS, POLICY))
+            return start_response(status, headers, exc_info)
+
+        return inner(environ, start)
+
+    return outer
+
+
+def http_problem(error: HTTPException) -> Response:
+    """What Flask itself refuses, as a problem."""
+    if isinstance(error, NotFound):
+        return Problem(ROUTE_NOT_FOUND, ROUTE_NOT_FOUND.meaning).response()
+    if isinstance(error, MethodNotAllowed):
+        allow = ", ".join(sorted(error.valid_methods or ()))
+        return Problem(METHOD_NOT_ALLOWED, METHOD_NOT_ALLOWED.meaning, headers={"Allow": allow}).response()
+    status = error.code or 500
+    code = MALFORMED_REQUEST.code if status == 400 else error.name.upper().replace(" ", "_")
+    return problem_response(status, document(status, code, error.description or error.name, {}), {})
+
+
+def defect(error: Exception) -> Response:
+    """Anything else is ours. Logged without the error's text, which may hold what a client sent."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("%s\n%s", type(error).__name__, frames)
+    return Problem(INTERNAL_ERROR, INTERNAL_ERROR.meaning).response()

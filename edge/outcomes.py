@@ -1,0 +1,126 @@
+"""What became of a command: read, waited for, and told as JSON."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Semaphore
+from typing import Any
+
+import grpc
+
+from edge.memory import Memory
+from edge.problems import NOT_FOUND, STORAGE_UNAVAILABLE, Problem, unavailable
+from kernel.doorbell import CHANNEL_OPTIONS
+from kernel.outcomes import OutcomeBoard
+from kernel.settings import Settings
+from prism.envelope.v1.envelope_pb2 import Outcome
+from prism.mesh.v1.mesh_pb2 import GetOutcomeRequest
+from prism.mesh.v1.mesh_pb2_grpc import OutcomesStub
+
+ASK_DEADLINE_S = 2.0
+# Threads that are never used up by waiting clients, so that everyone else is still served.
+THREADS_FOR_OTHERS = 2
+# Where all others wait already, one more waits this long for its turn to wait.
+TURN_S = 1.0
+UNKNOWN = {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT}
+_STREAM = re.compile(r"[a-z][a-z0-9_]*-[A-Za-z0-9_-]{1,128}")
+_COMMAND_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """The end of a wait: the outcome, or None where the time was up first."""
+
+    outcome: Outcome | None
+
+
+class Outcomes:
+    """Outcomes from Redis, else over gRPC from the event store. Open after fork; safe for threads."""
+
+    def __init__(self, settings: Settings, memory: Memory) -> None:
+        self._memory = memory
+        self._board = OutcomeBoard(memory.quick, settings.prism_namespace)
+        self._waiting_board = OutcomeBoard(memory.patient, settings.prism_namespace)
+        self._stub = OutcomesStub(grpc.insecure_channel(settings.domain_target, CHANNEL_OPTIONS))
+        self._turns = Semaphore(max(1, settings.prism_edge_threads - THREADS_FOR_OTHERS))
+
+    def find(self, stream: str, command_id: str) -> Outcome:
+        """The outcome of a command. A Problem: not found, or unavailable when nobody can tell now."""
+        if not _STREAM.fullmatch(stream) or not _COMMAND_ID.fullmatch(command_id):
+            raise _not_found()
+        outcome = self._memory.ask(lambda: self._board.get(command_id)) or self._ask(stream, command_id)
+        if outcome.stream != stream:
+            raise _not_found()
+        return outcome
+
+    def wait(self, stream: str, command_id: str, timeout_s: float, *, repeated: bool) -> Waited | None:
+        """Waits until the command is decided or failed, or the time is up; None if it could not wait.
+
+        That is when Redis is out of reach, or too many wait already. A repeated command may have been
+        decided so long ago that Redis forgot: then the event store is asked first.
+        """
+        if repeated:
+            outcome = self._known(stream, command_id)
+            if outcome and outcome.status != Outcome.ACCEPTED:
+                return Waited(outcome)
+        with self._turn(timeout_s) as mine:
+            if not mine:
+                return None
+            return self._memory.ask(lambda: Waited(self._waiting_board.wait(command_id, timeout_s)))
+
+    def _known(self, stream: str, command_id: str) -> Outcome | None:
+        try:
+            return self.find(stream, command_id)
+        except Problem:
+            return None
+
+    def _ask(self, stream: str, command_id: str) -> Outcome:
+        try:
+            request = GetOutcomeRequest(stream=stream, command_id=command_id)
+            return self._stub.GetOutcome(request, timeout=ASK_DEADLINE_S)
+        except grpc.RpcError as error:
+            if error.code() in UNKNOWN:
+                raise _not_found() from None
+            raise unavailable(STORAGE_UNAVAILABLE) from None
+
+    @contextmanager
+    def _turn(self, timeout_s: float) -> Iterator[bool]:
+        mine = self._turns.acquire(timeout=min(timeout_s, TURN_S))
+        try:
+            yield mine
+        finally:
+            if mine:
+                self._turns.release()
+
+
+def document(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as a JSON object, without its sender."""
+    return {
+        "commandId": outcome.command_id,
+        "status": Outcome.Status.Name(outcome.status),
+        "stream": outcome.stream,
+        "version": outcome.version,
+        "code": outcome.code,
+        "detail": outcome.detail,
+        "events": _events(outcome),
+    }
+
+
+def applied_document(outcome: Outcome) -> dict[str, Any]:
+    """An applied command's outcome as its sender, who waited, gets it."""
+    return {
+        "commandId": outcome.command_id,
+        "status": "APPLIED",
+        "stream": outcome.stream,
+        "version": outcome.version,
+        "events": _events(outcome),
+    }
+
+
+def _events(outcome: Outcome) -> list[dict[str, str]]:
+    return [{"eventId": event.event_id, "type": event.type} for event in outcome.events]
+
+
+def _not_found() -> Problem:
+    return Problem(NOT_FOUND, "no such command is known of this stream")

@@ -1,0 +1,130 @@
+"""Problems: every error that the edge answers, as RFC 9457 has it, each with a stable `code`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from flask import Response
+
+MEDIA_TYPE = "application/problem+json"
+# What a client waits before it tries again what storage or a doubled request refused.
+RETRY_AFTER_S = 1
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of problem: its code, its status, and what it tells, for the API's documentation."""
+
+    code: str
+    status: HTTPStatus
+    meaning: str
+
+
+MALFORMED_REQUEST = Kind(
+    "MALFORMED_REQUEST",
+    HTTPStatus.BAD_REQUEST,
+    "The request cannot be read: bad JSON, an unknown field or parameter, a value of a wrong type, or a "
+    "header that breaks its syntax.",
+)
+UNAUTHENTICATED = Kind("UNAUTHENTICATED", HTTPStatus.UNAUTHORIZED, "There is no token, or it is not valid.")
+FORBIDDEN = Kind("FORBIDDEN", HTTPStatus.FORBIDDEN, "The token has none of the roles that may do this.")
+NOT_FOUND = Kind("NOT_FOUND", HTTPStatus.NOT_FOUND, "There is no such thing, or not for this caller.")
+ROUTE_NOT_FOUND = Kind("ROUTE_NOT_FOUND", HTTPStatus.NOT_FOUND, "There is no such route.")
+UNKNOWN_COMMAND = Kind("UNKNOWN_COMMAND", HTTPStatus.NOT_FOUND, "No command of this type can be sent.")
+METHOD_NOT_ALLOWED = Kind(
+    "METHOD_NOT_ALLOWED", HTTPStatus.METHOD_NOT_ALLOWED, "The route has other methods: see `Allow`."
+)
+KEY_IN_FLIGHT = Kind(
+    "IDEMPOTENCY_KEY_IN_FLIGHT",
+    HTTPStatus.CONFLICT,
+    "The first request with this key is still being accepted; try again.",
+)
+PAYLOAD_TOO_LARGE = Kind(
+    "PAYLOAD_TOO_LARGE", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is over the limit."
+)
+UNSUPPORTED_MEDIA_TYPE = Kind(
+    "UNSUPPORTED_MEDIA_TYPE", HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be application/json."
+)
+VALIDATION_FAILED = Kind(
+    "VALIDATION_FAILED",
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    "The request is well-formed and breaks rules of its contract, which `violations` lists.",
+)
+KEY_REUSED = Kind(
+    "IDEMPOTENCY_KEY_REUSED",
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    "This key was used for another request.",
+)
+COMMAND_FAILED = Kind(
+    "COMMAND_FAILED",
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    "The command was accepted and could not be decided; it is set aside for an operator.",
+)
+INTERNAL_ERROR = Kind("INTERNAL_ERROR", HTTPStatus.INTERNAL_SERVER_ERROR, "A defect of the service.")
+QUEUE_UNAVAILABLE = Kind(
+    "QUEUE_UNAVAILABLE",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "The command could not be queued; nothing was accepted.",
+)
+STORAGE_UNAVAILABLE = Kind(
+    "STORAGE_UNAVAILABLE", HTTPStatus.SERVICE_UNAVAILABLE, "Storage is out of reach for now."
+)
+
+KINDS = [kind for kind in list(globals().values()) if isinstance(kind, Kind)]
+
+
+@dataclass
+class Problem(Exception):
+    """An error to answer. `more` holds members of its own, as `violations` or `commandId`."""
+
+    kind: Kind
+    detail: str
+    more: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """The problem as a JSON object."""
+        return document(self.kind.status, self.kind.code, self.detail, self.more)
+
+    def response(self) -> Response:
+        """The problem as an answer of its own."""
+        return problem_response(self.kind.status, self.document(), self.headers)
+
+
+def document(status: int, code: str, detail: str, more: Mapping[str, Any]) -> dict[str, Any]:
+    """A problem as a JSON object."""
+    title = HTTPStatus(status).phrase
+    return {
+        "type": "about:blank",
+        "title": title,
+        "status": int(status),
+        "detail": detail,
+        "code": code,
+        **more,
+    }
+
+
+def problem_response(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
+    """A problem as an answer."""
+    answer = Response(msgspec.json.encode(body), status=int(status), content_type=MEDIA_TYPE)
+    answer.headers.update(headers)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def malformed(detail: str) -> Problem:
+    """A request that cannot be read."""
+    return Problem(MALFORMED_REQUEST, detail)
+
+
+def invalid(violations: list[dict[str, str]]) -> Problem:
+    """A request that breaks rules: `[{field, rule, message}]`."""
+    named = "; ".join(f"{v['field'] or 'request'}: {v['message']}" for v in violations[:3])
+    return Problem(VALIDATION_FAILED, named, {"violations": violations})
+
+
+def unavailable(kind: Kind) -> Problem:
+    """Something that will work again."""
+    return Problem(kind, kind.meaning, headers={"Retry-After": str(RETRY_AFTER_S)})

@@ -1,0 +1,136 @@
+"""gunicorn, set up for the edge."""
+
+import logging
+import socket
+import struct
+import sys
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from flask import Flask
+from gunicorn import util  # type: ignore[import-untyped] # gunicorn ships no types
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped] # gunicorn ships no types
+from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped] # gunicorn ships no types
+from gunicorn.http import errors  # type: ignore[import-untyped] # gunicorn ships no types
+from gunicorn.workers.base import Worker  # type: ignore[import-untyped] # gunicorn ships no types
+from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped] # gunicorn ships no types
+from prometheus_client import multiprocess
+
+from edge.problems import INTERNAL_ERROR, MALFORMED_REQUEST, MEDIA_TYPE, document
+from kernel.errors import ConfigurationError
+from kernel.settings import Settings
+
+# A stopping worker answers what is under way, and then drops what is not done.
+DRAIN_S = 8
+KEEP_ALIVE_S = 65
+# A connection that neither sends nor takes anything for so long gives its thread back.
+STALLED_S = 15
+MAX_REQUEST_LINE_BYTES = 4094
+MAX_HEADERS = 64
+MAX_HEADER_BYTES = 8190
+
+# What a request does that breaks HTTP itself, before any route is known.
+STATUS_OF = {
+    errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    errors.UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
+    errors.ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
+}
+
+logger = logging.getLogger(__name__)
+
+
+class EdgeServer(BaseApplication):  # type: ignore[misc] # gunicorn ships no types
+    """The master process. Its workers are forked from it, and each builds the application."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Takes everything from the settings, nothing from gunicorn's own files and variables."""
+        for name, value in gunicorn_config(self._settings).items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """The application. Called in each worker, after the fork."""
+        # Not before the fork: it loads gRPC, whose threads do not survive one.
+        from edge.app import create_app
+
+        try:
+            return create_app(self._settings)
+        except ConfigurationError as error:
+            print(f"edge: {error}", file=sys.stderr)  # noqa: T201 as every service's first words
+            sys.exit(Arbiter.APP_LOAD_ERROR)
+
+
+class EdgeWorker(ThreadWorker):  # type: ignore[misc] # the same
+    """A worker that stalled clients cannot hold, and that answers broken HTTP with a problem too."""
+
+    def enqueue_req(self, conn: TConn) -> None:
+        """Bounds what a thread waits for a client before it gets the connection."""
+        if not conn.initialized:
+            limit = struct.pack("ll", STALLED_S, 0)
+            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+        super().enqueue_req(conn)
+
+    def handle_error(self, req: object, client: socket.socket, addr: object, exc: BaseException) -> None:
+        """Answers a request that never reached the application, and closes."""
+        if isinstance(exc, errors.ParseException):
+            status, code = STATUS_OF.get(type(exc), HTTPStatus.BAD_REQUEST), MALFORMED_REQUEST.code
+            detail = "the request breaks HTTP or its limits"
+        else:
+            status, code, detail = INTERNAL_ERROR.status, INTERNAL_ERROR.code, INTERNAL_ERROR.meaning
+            logger.error("a request failed outside the application: %s", type(exc).__name__)
+        body = msgspec.json.encode(document(status, code, detail, {}))
+        head = (
+            f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
+            f"Content-Type: {MEDIA_TYPE}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        try:
+            util.write_nonblock(client, head.encode() + body)
+        except OSError:
+            logger.debug("a client went before its answer")
+
+
+def gunicorn_config(settings: Settings) -> dict[str, Any]:
+    """gunicorn's settings."""
+    return {
+        "bind": f"{settings.prism_bind}:{settings.prism_edge_port}",
+        "proc_name": "prism-edge",
+        "workers": settings.prism_edge_workers,
+        "threads": settings.prism_edge_threads,
+        "worker_class": EdgeWorker,
+        "worker_connections": 1000,
+        "keepalive": KEEP_ALIVE_S,
+        "graceful_timeout": DRAIN_S,
+        "limit_request_line": MAX_REQUEST_LINE_BYTES,
+        "limit_request_fields": MAX_HEADERS,
+        "limit_request_field_size": MAX_HEADER_BYTES,
+        "loglevel": settings.prism_log_level.lower(),
+        "errorlog": "-",
+        "accesslog": None,
+        "control_socket_disable": True,
+        "post_fork": begin_worker,
+        "child_exit": forget_worker,
+    }
+
+
+def begin_worker(_arbiter: Arbiter, worker: Worker) -> None:
+    """Sends the application's log where gunicorn's goes."""
+    logging.basicConfig(
+        level=worker.cfg.loglevel.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    worker.log.error_log.addFilter(is_worth_logging)
+
+
+def forget_worker(_arbiter: Arbiter, worker: Worker) -> None:
+    """Keeps the counts of a worker that ended, and drops its gauges."""
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call] # prometheus_client leaves it untyped
+
+
+def is_worth_logging(record: logging.LogRecord) -> bool:
+    """All but the stalled clients' timeouts, which gunicorn takes for errors of its own."""
+    return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError))
