@@ -1,0 +1,148 @@
+"""The hub: hands every new item to the clients that it is for, and replays to those that come back."""
+
+from collections.abc import Iterator, Sequence
+from threading import Condition
+
+from kernel.contract import Contract
+from kernel.updates import CAPACITY
+from stream_svc.cursors import NOWHERE, Place, Position
+from stream_svc.items import Expanded, Item
+from stream_svc.ring import Reset, Ring
+from stream_svc.sse import SseMessage
+from stream_svc.subscription import Ended, Interest, Subscription
+
+
+class TooManyStreams(Exception):
+    """No further client is taken."""
+
+
+class Hub:
+    """One ring and all clients of a process. Safe for threads; nothing waits for a client.
+
+    Entries are kept for `capacity`, and at most that many messages wait for one client. At most
+    `limit` clients subscribe at once.
+    """
+
+    def __init__(self, contract: Contract, limit: int, capacity: int = CAPACITY) -> None:
+        self._contract = contract
+        self._limit = limit
+        self._capacity = capacity
+        # Guards all below; notified whenever the ring's end moves.
+        self._moved = Condition()
+        self._ring = Ring(capacity, NOWHERE.epoch, NOWHERE.place)
+        self._clients: set[Subscription] = set()
+        self._by_address: dict[tuple[str, str], set[Subscription]] = {}
+        self._closed = False
+
+    @property
+    def end(self) -> Position:
+        """How far clients have been told: all items up to here have been put into subscriptions."""
+        return self._ring.end
+
+    @property
+    def closed(self) -> bool:
+        """True once `close` was called."""
+        return self._closed
+
+    def load(self, epoch: str, floor: Place, entries: Sequence[Expanded]) -> None:
+        """Replaces the ring by entries that follow on `floor`, and tells every client to fetch anew."""
+        with self._moved:
+            self._ring = Ring(self._capacity, epoch, floor)
+            for entry in entries:
+                self._ring.append(entry)
+            message = reset(Reset.UPDATES_LOST, self._ring.end)
+            for client in self._clients:
+                client.start_over(message)
+            self._moved.notify_all()
+
+    def publish(self, entry: Expanded) -> None:
+        """Adds the next entry of the epoch and hands its items to the clients that they are for."""
+        with self._moved:
+            for item in entry.items:
+                self._deliver(item)
+            self._ring.append(entry)
+            self._moved.notify_all()
+
+    def subscribe(self, interest: Interest, after: Position | None) -> Subscription:
+        """Subscribes a client from now on, or from a position: nothing is left out or comes twice.
+
+        Where the position is not known any more, a reset comes first. To be given back to
+        `unsubscribe`. Raises TooManyStreams, and Ended once the hub is closed.
+        """
+        with self._moved:
+            if self._closed:
+                raise Ended
+            if len(self._clients) >= self._limit:
+                raise TooManyStreams
+            client = Subscription(interest.addresses, self._replay(interest, after), self._capacity)
+            self._clients.add(client)
+            for address in client.addresses:
+                self._by_address.setdefault(address, set()).add(client)
+            return client
+
+    def unsubscribe(self, client: Subscription) -> None:
+        """Forgets a client; once more is no error."""
+        with self._moved:
+            self._clients.discard(client)
+            for address in client.addresses:
+                if clients := self._by_address.get(address):
+                    clients.discard(client)
+                    if not clients:
+                        del self._by_address[address]
+
+    def is_ahead(self, cursor: Position) -> bool:
+        """True when the hub has not come as far as a cursor, or is in another epoch."""
+        return self._ring.is_ahead(cursor)
+
+    def wait_for(self, cursor: Position, timeout_s: float) -> None:
+        """Returns when the hub has come as far as a cursor, or the time is up."""
+        with self._moved:
+            self._moved.wait_for(lambda: self._closed or not self._ring.is_ahead(cursor), timeout_s)
+
+    def close(self) -> None:
+        """Ends every subscription at once, and takes no new one."""
+        with self._moved:
+            self._closed = True
+            for client in self._clients:
+                client.end()
+            self._moved.notify_all()
+
+    def _deliver(self, item: Item) -> None:
+        told: set[Subscription] = set()
+        rendered = None
+        for topic in item.topics:
+            clients = self._by_address.get((topic, item.owner), set()) - told
+            if not clients:
+                continue
+            # Once, and only when somebody wants it.
+            rendered = rendered or item.render(self._contract)
+            if rendered is None:
+                return
+            message = item.message(topic, rendered)
+            for client in clients:
+                if not client.put(message):
+                    client.start_over(reset(Reset.TOO_SLOW, self._ring.end) + message)
+            told |= clients
+
+    def _replay(self, interest: Interest, after: Position | None) -> Iterator[bytes]:
+        """What a client is sent first. Chosen now, rendered by whoever iterates."""
+        if after is None:
+            return iter(())
+        if refusal := self._ring.refusal(after):
+            return iter([reset(refusal, self._ring.end)])
+        addresses = interest.addresses
+        chosen = (
+            (item, next((topic for topic in item.topics if (topic, item.owner) in addresses), None))
+            for item in self._ring.after(after.place)
+        )
+        return self._rendered([(item, topic) for item, topic in chosen if topic is not None])
+
+    def _rendered(self, chosen: Sequence[tuple[Item, str]]) -> Iterator[bytes]:
+        for item, topic in chosen:
+            if (rendered := item.render(self._contract)) is not None:
+                yield item.message(topic, rendered)
+
+
+def reset(reason: Reset, end: Position) -> bytes:
+    """Tells a client to fetch anew what it shows, and to go on from `end`."""
+    return SseMessage(f'{{"reason":"{reason}"}}', "reset", end.id).encode()

@@ -1,0 +1,103 @@
+"""gunicorn, set up for streams: one worker process, and a thread for each open stream."""
+
+import socket
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped] # gunicorn ships no types
+from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped] # gunicorn ships no types
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped] # gunicorn ships no types
+
+from kernel.settings import Settings
+from stream_svc.service import Service
+
+# Beyond the streams: threads that say 503 at once, and connections that are kept alive between requests.
+SPARE_THREADS = 32
+SPARE_CONNECTIONS = 128
+# What an ending process has; the streams themselves end within milliseconds.
+DRAIN_S = 6
+# After that a client that takes nothing counts as dead: its thread would be stuck in a write for ever.
+STUCK_MS = 30_000
+
+
+class StreamWorker(ThreadWorker):  # type: ignore[misc] # the same
+    """gunicorn's worker of threads, which ends open streams when it ends: by themselves they never would."""
+
+    def init_process(self) -> None:
+        """Runs in the worker process, from its start to its end."""
+        for listener in self.sockets:
+            # Accepted connections inherit it. Linux only.
+            if option := getattr(socket, "TCP_USER_TIMEOUT", None):
+                listener.sock.setsockopt(socket.IPPROTO_TCP, option, STUCK_MS)
+        super().init_process()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM."""
+        super().handle_exit(sig, frame)
+        # On the main loop: a signal may have come while this thread held one of our locks.
+        self.method_queue.defer(self.app.end_streams)
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGINT and SIGQUIT: like SIGTERM, for gunicorn's quick way waits for every thread all the same."""
+        self.handle_exit(sig, frame)
+
+    def is_parent_alive(self) -> bool:
+        """False, and the end of every stream, when the master process is gone."""
+        alive: bool = super().is_parent_alive()
+        if not alive:
+            self.app.end_streams()
+        return alive
+
+
+class Server(BaseApplication):  # type: ignore[misc] # the same
+    """gunicorn's application. `make_service` is called in the worker process."""
+
+    def __init__(self, settings: Settings, make_service: Callable[[Settings], Service] = Service) -> None:
+        self._settings = settings
+        self._make_service = make_service
+        self._service: Service | None = None
+        super().__init__()
+
+    def load_config(self) -> None:
+        """gunicorn's settings: ours alone, whatever its environment variables say."""
+        threads = self._settings.prism_sse_limit + SPARE_THREADS
+        options: dict[str, Any] = {
+            "bind": f"{self._settings.prism_bind}:{self._settings.prism_stream_port}",
+            "workers": 1,
+            "worker_class": StreamWorker,
+            "threads": threads,
+            "worker_connections": threads + SPARE_CONNECTIONS,
+            "graceful_timeout": DRAIN_S,
+            "loglevel": self._settings.prism_log_level.lower(),
+            "proc_name": "stream_svc",
+            "control_socket_disable": True,
+            "post_worker_init": lambda worker: self._started().start(),
+            "worker_exit": lambda arbiter, worker: self._stop(),
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """Makes the service; gunicorn calls it once, in the worker process."""
+        self._service = self._make_service(self._settings)
+        return self._service.app
+
+    def end_streams(self) -> None:
+        """Ends every stream of this process."""
+        if self._service:
+            self._service.end_streams()
+
+    def _started(self) -> Service:
+        assert self._service, "gunicorn loads the application first"
+        return self._service
+
+    def _stop(self) -> None:
+        if self._service:
+            self._service.stop()
+
+
+def serve(settings: Settings, make_service: Callable[[Settings], Service] = Service) -> None:
+    """Serves until SIGTERM or SIGINT; ends the process."""
+    Arbiter(Server(settings, make_service)).run()
