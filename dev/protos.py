@@ -58,6 +58,7 @@ def generate(out: Path) -> None:
 
 
 def run(arguments: list[str]) -> None:
+    """Runs protoc; ends the program when it refuses, after it has said why."""
     if protoc.main(["protoc", *arguments]) != 0:
         sys.exit("protoc refused the contracts: see above")
 
@@ -79,6 +80,7 @@ def differences(ours: Path, theirs: Path) -> list[str]:
 
 
 def main() -> None:
+    """Rebuilds or checks, as asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
     check = parser.parse_args().check

@@ -16,7 +16,7 @@ from kernel.outcomes import OutcomeBoard
 from kernel.redis import RedisUnavailable
 from prism.envelope.v1.envelope_pb2 import Delivery
 
-# How many entries can be replayed. At 1 KiB each, about 10 MiB of Redis and of each stream_svc.
+# How many entries can be replayed. At 1 KiB each, about 10 MiB of Redis; about 60 MiB of each stream_svc.
 CAPACITY = 10_000
 START_ID = "0-0"
 
