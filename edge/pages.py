@@ -78,5 +78,7 @@ def folded_text(parts: list[str]) -> str:
 
 
 def _folded(text: str) -> str:
+    if text.isascii():
+        return text.lower()
     # Composed and decomposed letters are the same to a reader, as are cases.
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())

@@ -97,9 +97,9 @@ class EdgeWorker(ThreadWorker):  # type: ignore[misc] # the same
 
 def gunicorn_config(settings: Settings) -> dict[str, Any]:
     """gunicorn's settings."""
+    host = f"[{settings.prism_bind}]" if ":" in settings.prism_bind else settings.prism_bind
     return {
-        "bind": f"{settings.prism_bind}:{settings.prism_edge_port}",
-        "proc_name": "prism-edge",
+        "bind": f"{host}:{settings.prism_edge_port}",
         "workers": settings.prism_edge_workers,
         "threads": settings.prism_edge_threads,
         "worker_class": EdgeWorker,

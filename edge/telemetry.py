@@ -7,6 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from edge.callers import caller_of_request, require_role
+from edge.counters import VARIABLE
 from kernel.tokens import Tokens
 
 OPERATOR = frozenset({"operator"})
@@ -25,7 +26,7 @@ def add_metrics(app: Flask, tokens: Tokens) -> None:
 
 def registry() -> CollectorRegistry:
     """What all processes counted where they share a folder, else what this one did."""
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    if VARIABLE not in os.environ:
         return REGISTRY
     shared = CollectorRegistry()
     MultiProcessCollector(shared)  # type: ignore[no-untyped-call] # prometheus_client leaves it untyped

@@ -31,4 +31,5 @@ def path_of(route: Route) -> str:
 def full_body(command: Command, route: Route) -> dict[str, Any]:
     """A body that names the fields of the path too, as an entry of a batch does."""
     fields = command.message.DESCRIPTOR.fields_by_name
-    return {fields[name].json_name: "x1" for name in route.fields} | BODIES[command.name]
+    whole: dict[str, Any] = {fields[name].json_name: "x1" for name in route.fields}
+    return whole | dict(BODIES[command.name])

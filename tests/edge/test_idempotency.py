@@ -79,7 +79,7 @@ def test_a_key_in_flight_is_told_so(edge: Edge) -> None:
     edge.post(CART, ITEM, headers=keyed("k1"))
     [name] = edge.redis.scan_iter(f"{edge.settings.prism_namespace}:idempotency:*")
     done = edge.redis.get(name)
-    assert done
+    assert isinstance(done, bytes)
     # As the first request left it before its command was queued.
     edge.redis.set(name, b"i" + done[1:], ex=10)
     answer = edge.post(CART, ITEM, headers=keyed("k1"))

@@ -1,0 +1,214 @@
+"""`python -m edge`, from outside."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+
+import httpx
+import pytest
+
+from dev.ports import PortBlock
+from kernel.embedded.storage import EmbeddedStorage
+from tests.edge.samples import BODIES
+from tests.support import eventually
+
+KEY = "0123456789" * 4
+
+
+class Server:
+    """The edge as an operator starts it."""
+
+    def __init__(self, folder: Path, redis_url: str, **env: str) -> None:
+        self._block = PortBlock()
+        self.port = self._block.take()
+        self.folder = folder
+        self.log = folder / "edge.log"
+        self._env = {
+            "PATH": os.environ["PATH"],
+            "TMPDIR": str(folder),
+            "PRISM_DATA_DIR": str(folder / "data"),
+            "PRISM_EDGE_PORT": str(self.port),
+            "PRISM_DEV_TOKEN_KEY": KEY,
+            "PRISM_NAMESPACE": f"s{self.port}",
+            "REDIS_URL": redis_url,
+            "PRISM_DOMAIN_GRPC": "127.0.0.1:1",
+        } | env
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=20)
+
+    def start(self) -> None:
+        """Begins; `up` says when it answers."""
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "edge"], env=self._env, stdout=log, stderr=log, cwd=self.folder
+            )
+
+    def up(self) -> bool:
+        try:
+            return self.client.get("/healthz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def login(self, *roles: str) -> dict[str, str]:
+        answer = self.client.post("/v1/dev/tokens", json={"subject": "alice", "roles": roles})
+        return {"Authorization": f"Bearer {answer.json()['token']}"}
+
+    def raw(self, request: bytes) -> str:
+        """What comes back on a connection of its own."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
+            connection.sendall(request)
+            parts = iter(lambda: connection.recv(65536), b"")
+            return b"".join(parts).decode()
+
+    def close(self) -> None:
+        self.client.close()
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self._block.release()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("server"), redis_url)
+    server.start()
+    eventually(server.up, 30)
+    yield server
+    server.close()
+
+
+def test_a_command_over_http_rests_in_the_queue(server: Server) -> None:
+    answer = server.client.post(
+        "/v1/carts/c1/items", json=BODIES["AddItemToCart"], headers=server.login("shopper")
+    )
+    assert answer.status_code == 202
+    assert EmbeddedStorage(str(server.folder / "data")).queue("commands").depth().messages == 1
+
+
+def test_metrics_count_for_all_workers_and_are_for_operators(server: Server) -> None:
+    shopper, operator = server.login("shopper"), server.login("operator")
+    for _ in range(8):
+        server.client.post("/v1/carts/c1/items", json=BODIES["AddItemToCart"], headers=shopper)
+    assert server.client.get("/metrics").status_code == 401
+    assert server.client.get("/metrics", headers=shopper).status_code == 403
+    texts = {server.client.get("/metrics", headers=operator).text for _ in range(6)}
+    # Whichever worker answers: the same sum.
+    assert len(texts) == 1
+    assert 'prism_storage_calls_total{kind="queue.put"}' in texts.pop()
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"NONSENSE\r\n\r\n", 400),
+        (b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: 1\r\n" % n for n in range(80)) + b"\r\n", 431),
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 9000 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"GET /nothing HTTP/1.1\r\nConnection: close\r\n\r\n", 404),
+    ],
+)
+def test_broken_http_is_answered_with_a_problem_too(server: Server, request_: bytes, status: int) -> None:
+    answer = server.raw(request_)
+    assert answer.startswith(f"HTTP/1.1 {status} ")
+    assert "application/problem+json" in answer
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"2000\r\n" + b" " * 0x2000 + b"\r\n", 413),
+        (b"zz\r\n{}\r\n", 400),
+        (b"2\r\n{}\r\n0\r\n\r\n", 422),
+    ],
+)
+def test_a_body_in_chunks_has_the_same_limits(server: Server, body: bytes, status: int) -> None:
+    token = server.login("shopper")["Authorization"].encode()
+    head = (
+        b"POST /v1/carts/c1/items HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: "
+        + token
+        + b"\r\n"
+        b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    sent = body * 9 + b"0\r\n\r\n" if status == 413 else body
+    assert server.raw(head + sent).startswith(f"HTTP/1.1 {status} ")
+
+
+def test_the_log_names_no_caller_and_no_body(server: Server) -> None:
+    headers = server.login("shopper")
+    server.client.post("/v1/carts/c1/items", content=b'{"secret": "s3cr3t"', headers=headers)
+    server.client.get("/v1/orders", headers={"Authorization": "Bearer s3cr3t"})
+    log = server.log.read_text()
+    assert "s3cr3t" not in log
+    assert "alice" not in log
+    assert "GET" not in log
+
+
+def test_it_ends_with_what_is_under_way_answered(tmp_path: Path, redis_url: str) -> None:
+    server = Server(tmp_path, redis_url)
+    server.start()
+    try:
+        eventually(server.up, 30)
+        headers = server.login("shopper") | {"Prefer": "wait=3"}
+        answers: list[int] = []
+
+        def wait() -> None:
+            answer = server.client.post("/v1/carts/c1/items", json=BODIES["AddItemToCart"], headers=headers)
+            answers.append(answer.status_code)
+
+        waiting = Thread(target=wait)
+        waiting.start()
+        queue = EmbeddedStorage(str(tmp_path / "data")).queue("commands")
+        eventually(lambda: queue.depth().messages == 1)
+        began = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(15) == 0
+        waiting.join()
+        assert answers == [202]
+        assert time.monotonic() - began < 10
+        assert not list(tmp_path.glob("prism-edge-*")), "the folder of counters is gone"
+    finally:
+        server.close()
+
+
+def test_what_a_killed_server_left_is_removed_by_the_next(tmp_path: Path, redis_url: str) -> None:
+    killed, next_ = Server(tmp_path, redis_url), Server(tmp_path, redis_url)
+    try:
+        killed.start()
+        eventually(killed.up, 30)
+        [left] = tmp_path.glob("prism-edge-*")
+        killed.close()
+        assert left.exists()
+        next_.start()
+        eventually(next_.up, 30)
+        assert not left.exists()
+    finally:
+        killed.close()
+        next_.close()
+
+
+@pytest.mark.parametrize(
+    ("env", "named"),
+    [
+        ({"PRISM_DEV_TOKEN_KEY": ""}, "PRISM_DEV_TOKEN_KEY"),
+        ({"PRISM_EDGE_WORKERS": "none"}, "PRISM_EDGE_WORKERS"),
+        ({"PRISM_AUTH": "jwks"}, "PRISM_JWT_ISSUER"),
+    ],
+)
+def test_a_wrong_setting_is_named_at_the_start(
+    tmp_path: Path, redis_url: str, env: dict[str, str], named: str
+) -> None:
+    server = Server(tmp_path, redis_url, **env)
+    server.start()
+    try:
+        assert server.process.wait(30) != 0
+        log = server.log.read_text()
+        assert named in log
+        assert "Traceback" not in log
+    finally:
+        server.close()
