@@ -12,7 +12,7 @@ from domain_svc.streams import Stream
 from kernel.aggregate import About, Aggregate
 from kernel.contract import Contract
 from kernel.errors import Poison, Rejected, StorageUnavailable
-from prism.envelope.v1.envelope_pb2 import Commit, Envelope, EventRef, Outcome
+from prism.envelope.v1.envelope_pb2 import Commit, Envelope, Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ class Decider:
                 traceparent=command.traceparent,
                 data=event.SerializeToString(),
             )
-            outcome.events.append(EventRef(event_id=event_id, type=event.DESCRIPTOR.name))
+            outcome.events.add(event_id=event_id, type=event.DESCRIPTOR.name)
         outcome.version = commit.version
 
     def _reject(self, draft: Draft, command: Envelope, rejection: Rejected) -> None:

@@ -10,7 +10,6 @@ from google.protobuf.message import Message
 from edge.callers import caller_of_request, require_role
 from edge.commands import flask_rule
 from edge.descriptors import descriptor_of
-from edge.encoding import to_document
 from edge.headers import none_match
 from edge.memory import Memory
 from edge.pages import DEFAULT_SIZE, Range, folded_text, read_token, word_search, write_token
@@ -18,6 +17,7 @@ from edge.parameters import Parameters
 from edge.problems import NOT_FOUND, Problem
 from edge.validation import check
 from kernel.contract import Contract, Query, View, fill
+from kernel.encoding import to_document
 from kernel.ports import Row, RowId, Storage
 from kernel.tokens import Tokens
 from kernel.updates import UpdateLog

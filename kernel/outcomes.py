@@ -15,6 +15,8 @@ from redis.client import Pipeline
 
 from prism.envelope.v1.envelope_pb2 import Outcome
 
+# A command waits for its decision as long as it takes; a decision can be asked of the event store.
+UNDECIDED_KEEP_S = 24 * 3600
 KEEP_S = 15 * 60
 ACCEPTED_ID = "1-0"
 FAILED_ID = "2-0"
@@ -47,11 +49,7 @@ class OutcomeBoard:
         """Posts an outcome with a pipeline, which must be executed with raise_on_error=False."""
         key = self._prefix + outcome.command_id
         pipeline.xadd(key, {"o": outcome.SerializeToString()}, id=_IDS[outcome.status])
-        pipeline.expire(key, KEEP_S)
-
-    def withdraw(self, command_ids: Sequence[str]) -> None:
-        """Forgets commands that were posted as accepted and could not be queued."""
-        self._redis.delete(*(self._prefix + command_id for command_id in command_ids))
+        pipeline.expire(key, UNDECIDED_KEEP_S if outcome.status == Outcome.ACCEPTED else KEEP_S)
 
     def get(self, command_id: str) -> Outcome | None:
         """The latest that is known of a command."""

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from google.protobuf import json_format
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError
 
 from kernel.contract import Contract
+from kernel.encoding import to_document
 from kernel.updates import Entry
 from prism.envelope.v1.envelope_pb2 import Delivery, Envelope, Outcome, Update
 from stream_svc.cursors import Place, Position, place_of
@@ -52,7 +52,7 @@ class Item:
         """The part of the message's JSON that all topics share; None, and a log entry, if it is defective."""
         try:
             data = _data(self.source, contract)
-        except (DecodeError, json_format.Error, ValueError):
+        except (DecodeError, ValueError):
             log.exception("item %s of %s cannot be shown", self.position, self.about)
             return None
         shared = {"version": self.version, "commandId": self.command_id, "data": data}
@@ -120,9 +120,9 @@ def _items(
 def _data(source: Update | Outcome | Envelope, contract: Contract) -> dict[str, Any]:
     match source:
         case Update():
-            return _dict(contract.views[source.view].message.FromString(source.data))
+            return to_document(contract.views[source.view].message.FromString(source.data))
         case Outcome():
-            outcome = _dict(source)
+            outcome = to_document(source)
             # Whoever reads it is its sender.
             del outcome["subject"]
             return outcome
@@ -142,12 +142,8 @@ def _activity(envelope: Envelope, contract: Contract) -> dict[str, Any]:
         "commandId": envelope.causation_id,
         "correlationId": envelope.correlation_id,
         # Null for an event of a release newer than this one.
-        "data": _dict(event.message.FromString(envelope.data)) if event else None,
+        "data": to_document(event.message.FromString(envelope.data)) if event else None,
     }
-
-
-def _dict(message: Message) -> dict[str, Any]:
-    return json_format.MessageToDict(message, always_print_fields_with_no_presence=True)
 
 
 def _json(value: object) -> str:

@@ -10,11 +10,12 @@ from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.encoding import to_document
+from kernel import contract
+from kernel.encoding import to_document
 from prism.admin.v1.admin_pb2 import ConsumerStatus, StatusResponse
 from prism.envelope.v1.envelope_pb2 import Commit, Envelope, ViewRow
-from tests.edge.samples import CONTRACT
 
+CONTRACT = contract.load()
 # Draws a value of a strategy.
 Draw = Callable[[Any], Any]
 INT32, INT64 = st.integers(-(2**31), 2**31 - 1), st.integers(-(2**63), 2**63 - 1)
