@@ -32,7 +32,9 @@ class Parameters:
             if field.name in seen:
                 raise malformed(f"the query parameter {field.json_name} is given twice")
             seen.add(field.name)
-            _set(message, field, value)
+            # `?query=&pageSize=` asks for nothing in particular.
+            if value:
+                _set(message, field, value)
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
