@@ -56,8 +56,13 @@ class Person:
 
 def connect(edge_url: str) -> httpx.Client:
     """Connections to an edge, for any number of people and threads."""
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-    return httpx.Client(base_url=edge_url, timeout=TIMEOUT_S, limits=limits, trust_env=False, verify=False)  # noqa: S501 plain HTTP on this machine
+    return httpx.Client(
+        base_url=edge_url,
+        timeout=TIMEOUT_S,
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
+        trust_env=False,
+        verify=False,  # noqa: S501 # plain HTTP has no certificates, and loading them takes its time
+    )
 
 
 def meet(http: httpx.Client, stream_url: str, subject: str, *roles: str) -> Person:

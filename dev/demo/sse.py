@@ -1,9 +1,11 @@
 """A client of the stream: reads server-sent events in a thread and keeps them, as EventSource would."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,9 +67,14 @@ class Stream:
         self._resume = resume
         self._closed = False
         self._news = threading.Condition()
-        # Checking no certificates spares loading them.
-        self._http = httpx.Client(timeout=httpx.Timeout(10, read=SILENCE_S), trust_env=False, verify=False)  # noqa: S501 plain HTTP on this machine
-        self._response = self._open()
+        # Loading certificates takes longer than opening a stream, and plain HTTP has none to check.
+        timeout = httpx.Timeout(10, read=SILENCE_S)
+        self._http = httpx.Client(timeout=timeout, trust_env=False, verify=False)  # noqa: S501 # plain HTTP
+        try:
+            self._response = self._open()
+        except BaseException:
+            self._http.close()
+            raise
         self._thread = threading.Thread(target=self._run, name="sse", daemon=True)
         self._thread.start()
 
@@ -91,7 +98,9 @@ class Stream:
         if self._closed:
             return
         self._closed = True
-        self._response.extensions["network_stream"].get_extra_info("socket").shutdown(2)
+        # Wakes the reader; a connection that is gone already needs no waking.
+        with suppress(OSError):
+            self._response.extensions["network_stream"].get_extra_info("socket").shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._http.close()
 
@@ -107,32 +116,30 @@ class Stream:
         response = self._http.send(request, stream=True)
         if response.status_code != 200:
             body = response.read()
-            self._http.close() if not self._resume else None
             raise StreamRefused(response.status_code, json.loads(body or b"{}"))
         return response
 
     def _run(self) -> None:
         while True:
             try:
-                for line_fields in self._messages():
-                    self._keep(line_fields)
+                for fields in self._messages():
+                    self._keep(fields)
             except (httpx.HTTPError, OSError):
-                pass
+                pass  # Cut off, which is what `resume` is about.
             finally:
                 self._response.close()
-            if self._closed or not self._resume:
-                return
-            self._reopen()
-            if self._closed:
+            if self._closed or not self._resume or not self._reopened():
                 return
 
-    def _reopen(self) -> None:
+    def _reopened(self) -> bool:
+        """Connects again, trying until it works; False when it was closed meanwhile."""
         while not self._closed:
             try:
                 self._response = self._open()
-                return
+                return True
             except (httpx.HTTPError, OSError, StreamRefused):
                 time.sleep(0.05)
+        return False
 
     def _messages(self) -> Iterator[_Fields]:
         fields = _Fields()

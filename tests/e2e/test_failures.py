@@ -1,0 +1,148 @@
+"""Processes that die in the middle of their work: what was accepted happens, once, and is told, once.
+
+All bursts begin before the first is checked, for what a killed consumer had received comes back only after
+30 seconds: that way the waits for it are one.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import psutil
+import pytest
+
+from dev.plan import SERVICES
+from dev.stack import Stack
+from dev.supervisor import STOP_WAIT_S
+from tests.e2e.bursts import Burst
+from tests.e2e.client import Shop, accepted, applied, heard, new_id
+from tests.e2e.conftest import open_shop
+from tests.support import eventually
+
+Breakage = Callable[[Stack], None]
+BREAKAGES: dict[str, Breakage] = {}
+
+
+def breakage(action: Breakage) -> Breakage:
+    """Registers something that breaks, and comes back."""
+    BREAKAGES[action.__name__] = action
+    return action
+
+
+def killed(stack: Stack, service: str) -> None:
+    pid = stack.kill(service, with_workers=True)
+    stack.wait_restarted(service, pid)
+
+
+@breakage
+def domain_svc_is_killed(stack: Stack) -> None:
+    killed(stack, "domain_svc")
+
+
+@breakage
+def projector_svc_is_killed(stack: Stack) -> None:
+    killed(stack, "projector_svc")
+
+
+@breakage
+def stream_svc_is_killed(stack: Stack) -> None:
+    killed(stack, "stream_svc")
+
+
+@breakage
+def an_edge_worker_is_killed(stack: Stack) -> None:
+    worker = psutil.Process(stack.pid("edge")).children()[0]
+    worker.kill()
+    worker.wait(timeout=10)
+    stack.wait_ready()
+
+
+@breakage
+def everything_is_killed(stack: Stack) -> None:
+    pids = {service: stack.kill(service, with_workers=True) for service in SERVICES}
+    for service, pid in pids.items():
+        stack.wait_restarted(service, pid)
+
+
+@breakage
+def every_service_is_restarted_in_good_order(stack: Stack) -> None:
+    for service in SERVICES:
+        process = psutil.Process(stack.pid(service))
+        family = [process, *process.children(recursive=True)]
+        began_at = time.monotonic()
+        stack.stop_service(service)
+        # By itself: whoever hangs is killed later than that.
+        assert time.monotonic() - began_at < STOP_WAIT_S - 1
+        assert not [each for each in family if each.is_running()]
+        stack.start_service(service)
+        stack.wait_ready()
+
+
+@pytest.fixture(scope="module")
+def fragile(engine: str) -> Iterator[Shop]:
+    """A shop of this module's own, for things to break in."""
+    with open_shop(engine) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def bursts(fragile: Shop) -> Iterator[dict[str, Burst]]:
+    """A burst under each breakage, which is over; some commands may still be on their way."""
+    done: dict[str, Burst] = {}
+    for name, break_something in BREAKAGES.items():
+        done[name] = Burst(fragile)
+        done[name].start(partial(break_something, fragile.stack))
+    yield done
+    for burst in done.values():
+        burst.close()
+
+
+@pytest.mark.parametrize("name", BREAKAGES)
+def test_every_accepted_command_happens_once_although(name: str, bursts: dict[str, Burst]) -> None:
+    bursts[name].check()
+
+
+@pytest.mark.parametrize("name", BREAKAGES)
+def test_every_update_is_told_once_and_in_order_although(name: str, bursts: dict[str, Burst]) -> None:
+    bursts[name].check_stream()
+
+
+def test_everything_happens_once_and_the_stream_starts_over_when_redis_is_killed(fragile: Shop) -> None:
+    burst = Burst(fragile)
+    burst.start(partial(killed, fragile.stack, "redis"))
+    burst.check()
+    burst.check_stream_started_over()
+    burst.close()
+
+
+def test_without_redis_commands_are_accepted_and_views_advance(fragile: Shop) -> None:
+    stack = fragile.stack
+    merchant, shopper = fragile.merchant(), fragile.shopper()
+    mug = merchant.sells(price=100, stock=5)
+    cart = shopper.fills((mug, 1))
+    topic = f"cart/{cart}"
+    with shopper.follow(topic) as stream:
+        stack.stop_service("redis")
+        try:
+            key = new_id("key")
+            receipt = accepted(shopper.adds(cart, mug, wait_s=1, key=key))
+            assert accepted(shopper.adds(cart, mug, wait_s=0, key=key)) == receipt
+            eventually(lambda: shopper.cart(cart)["lines"][0]["quantity"] == 2)
+            eventually(
+                lambda: shopper.outcome(receipt["stream"], receipt["commandId"])["status"] == "APPLIED"
+            )
+            accepted(shopper.checks_out(cart, 200, wait_s=0))
+            order = shopper.order(cart, "CONFIRMED")
+            assert "redis" in shopper.get("/readyz").text
+            assert shopper.get("/readyz").status_code == 503
+        finally:
+            stack.start_service("redis")
+            stack.wait_ready()
+        # Each worker of the edge finds out by itself that Redis is back: until then a wait ends in a 202.
+        eventually(lambda: applied(shopper.adds(new_id("c"), mug)))
+        applied(shopper.pays(order["orderId"], 200))
+        other = shopper.fills((mug, 1))
+        assert stream.wait_for(lambda update: update.event == "reset")
+        with shopper.follow(f"cart/{other}") as again:
+            applied(shopper.adds(other, mug))
+            heard(again, f"cart/{other}", 2)
