@@ -1,6 +1,7 @@
 """Starts the domain service: the consumers of commands and of policies' events, and the gRPC side."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -11,12 +12,12 @@ from domain_svc.commands import CommandHandler
 from domain_svc.deciding import Decider
 from domain_svc.reacting import PolicyHandler
 from domain_svc.streams import Streams
+from domain_svc.subscribers import POLICIES, subscribers
 from kernel import contract, worker
 from kernel.commits import CommitReader
 from kernel.consumer import Consumer
 from kernel.doorbell import Bell
 from kernel.outcomes import OutcomeBoard
-from kernel.policy import Policy
 from kernel.ports import Storage
 from kernel.publishing import Subscriber, publish
 from kernel.redis import RedisUnavailable, connect
@@ -29,7 +30,6 @@ from prism.envelope.v1.envelope_pb2 import Outcome
 
 logger = logging.getLogger(__name__)
 COMMANDS = "commands"
-POLICIES = "events-policies"
 
 
 class DomainService:
@@ -73,24 +73,12 @@ class DomainService:
         )
 
     def _subscribers(self) -> list[Subscriber]:
-        """The read side's, as the contract's views name them, and this service's own policies."""
-        views = self._contract.views.values()
-        return [
-            Subscriber(
-                self._storage.queue(f"events-{name}"),
-                {aggregate for view in views if view.subscriber == name for aggregate in view.aggregates},
-                name == contract.ANNOUNCER,
-                Bell(self._settings.projector_target, f"events-{name}", self._settings.prism_doorbell).ring,
-            )
-            for name in sorted({view.subscriber for view in views})
-        ] + [
-            Subscriber(
-                self._storage.queue(POLICIES),
-                aggregates_of(self._policies, self._contract),
-                False,
-                lambda: self.reactions.ring(),
-            )
-        ]
+        return subscribers(self._contract, self._policies, self._storage.queue, self._bell_of)
+
+    def _bell_of(self, queue: str) -> Callable[[], None]:
+        if queue == POLICIES:
+            return lambda: self.reactions.ring()
+        return Bell(self._settings.projector_target, queue, self._settings.prism_doorbell).ring
 
     def _announcer(self) -> Callable[[Sequence[Outcome]], None]:
         board = OutcomeBoard(connect(self._settings), self._settings.prism_namespace)
@@ -104,16 +92,11 @@ class DomainService:
         return announce
 
 
-def aggregates_of(policies: Sequence[Policy], agreed: contract.Contract) -> frozenset[str]:
-    """The aggregates whose events the policies react to."""
-    return frozenset(agreed.events[event].aggregate for policy in policies for event in policy.reactions)
-
-
 def now() -> Timestamp:
     """The time of the machine."""
-    timestamp = Timestamp()
-    timestamp.GetCurrentTime()
-    return timestamp
+    # A sixth of the time that GetCurrentTime takes.
+    seconds, nanos = divmod(time.time_ns(), 10**9)
+    return Timestamp(seconds=seconds, nanos=nanos)
 
 
 def main() -> None:

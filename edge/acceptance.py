@@ -1,7 +1,7 @@
 """How a command is accepted, alone or in a batch: claimed, queued durably, noted, receipted.
 
 Redis is told after the queue, so that it never knows of a command that nobody queued. A decision
-that is faster stays as it is: the outcomes' fixed places see to that.
+that is faster stays as it is.
 """
 
 import os
@@ -132,7 +132,7 @@ class Acceptance:
                 stream=envelope.stream,
                 subject=envelope.subject,
             )
-            self._board.add_to(pipeline, accepted)
+            self._board.note_accepted(pipeline, accepted)
             if candidate.key:
                 self._keys.add_done(pipeline, candidate.key)
         pipeline.execute(raise_on_error=False)

@@ -5,7 +5,7 @@ Everything that a service does for every command, query, event or view alike, it
 
 import importlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -115,9 +115,17 @@ class Contract:
     events: Mapping[str, Event]
     views: Mapping[str, View]
 
-    def subscribers(self, aggregate: str) -> frozenset[str]:
-        """Who is sent the events of an aggregate, so that its views stay current."""
-        return frozenset(view.subscriber for view in self.views.values() if aggregate in view.aggregates)
+    def events_of(self, aggregates: Iterable[str]) -> frozenset[str]:
+        """The types of all events of some aggregates, those of earlier releases too."""
+        named = frozenset(aggregates)
+        return frozenset(event.type for event in self.events.values() if event.aggregate in named)
+
+    def with_predecessors(self, types: Iterable[str]) -> frozenset[str]:
+        """Current event types, and the earlier ones that are read as them."""
+        found = set(types)
+        while more := {e.type for e in self.events.values() if e.successor in found} - found:
+            found |= more
+        return frozenset(found)
 
 
 def fill(template: str, values: Callable[[str], object]) -> str:

@@ -1,16 +1,21 @@
 """Doorbells: whoever puts a message rings its consumer, which then need not wait for its next poll.
 
-A ring that is lost costs a consumer's polling interval, nothing else.
+A bell holds one call open and sends a message a ring: a call a ring costs both sides three times as
+much. A ring that is lost costs a consumer's polling interval, nothing else.
 """
 
-from threading import Lock
+from collections.abc import Iterator
+from threading import Event, Lock, Thread
 
 import grpc
 
-from prism.mesh.v1.mesh_pb2 import RingRequest, RingResponse
+from prism.mesh.v1.mesh_pb2 import RingRequest
 from prism.mesh.v1.mesh_pb2_grpc import DoorbellStub
 
-DEADLINE_S = 0.5
+# A line is opened anew this often, so that a dead one is noticed and replicas take turns.
+LINE_S = 60.0
+# Between tries while nobody is at home.
+RETRY_S = 0.2
 # A consumer that comes back is found within a second, wherever it comes back.
 CHANNEL_OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -20,51 +25,54 @@ CHANNEL_OPTIONS = [
 
 
 class Bell:
-    """The bell of one queue's consumer. Opens its channel at the first ring (so: after fork)."""
+    """The bell of one queue's consumer. Opens its line at the first ring (so: after fork)."""
 
     def __init__(self, target: str, queue: str, enabled: bool = True) -> None:
         self._target = target
         self._request = RingRequest(queue=queue)
         self._enabled = enabled
+        self._pending = Event()
+        self._closed = Event()
         self._lock = Lock()
-        self._channel: grpc.Channel | None = None
-        self._stub: DoorbellStub | None = None
-        self._ringing = False
-        self._again = False
+        self._thread: Thread | None = None
 
     def ring(self) -> None:
         """Says that there is something to receive. Returns at once and never fails.
 
-        While a ring is under way, further ones become one that follows it.
+        Rings that come faster than the line takes them become one.
         """
         if not self._enabled:
             return
-        with self._lock:
-            if self._stub is None:
-                self._channel = grpc.insecure_channel(self._target, CHANNEL_OPTIONS)
-                self._stub = DoorbellStub(self._channel)
-            if self._ringing:
-                self._again = True
-                return
-            self._ringing = True
-        self._send(self._stub)
+        self._pending.set()
+        if self._thread is None:
+            with self._lock:
+                if self._thread is None:
+                    self._thread = Thread(target=self._run, name="bell", daemon=True)
+                    self._thread.start()
 
     def close(self) -> None:
-        """Gives the channel back."""
-        with self._lock:
-            channel, self._channel, self._stub = self._channel, None, None
-        if channel is not None:
-            channel.close()
+        """Rings no more."""
+        self._closed.set()
+        self._pending.set()
 
-    def _send(self, stub: DoorbellStub) -> None:
-        call = stub.Ring.future(self._request, timeout=DEADLINE_S)
-        call.add_done_callback(lambda done: self._rung(stub, done))
+    def _run(self) -> None:
+        with grpc.insecure_channel(self._target, CHANNEL_OPTIONS) as channel:
+            stub = DoorbellStub(channel)
+            while not self._closed.is_set():
+                ended = Event()
+                try:
+                    stub.Ring(self._rings(ended), timeout=LINE_S)
+                except grpc.RpcError as error:
+                    if error.code() != grpc.StatusCode.DEADLINE_EXCEEDED:
+                        self._closed.wait(RETRY_S)
+                ended.set()
+                # The old line may have swallowed a ring: the new one begins with one.
+                self._pending.set()
 
-    def _rung(self, stub: DoorbellStub, call: "grpc.Future[RingResponse]") -> None:
-        with self._lock:
-            # Nobody at home: no use in ringing on. The consumer polls when it is back.
-            again = self._again and call.exception() is None and self._stub is stub
-            self._again = False
-            self._ringing = again
-        if again:
-            self._send(stub)
+    def _rings(self, ended: Event) -> Iterator[RingRequest]:
+        while True:
+            self._pending.wait()
+            if ended.is_set() or self._closed.is_set():
+                return
+            self._pending.clear()
+            yield self._request

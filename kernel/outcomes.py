@@ -1,10 +1,11 @@
-"""Outcomes of commands in Redis: one small stream a command, which is its own notification.
+"""Outcomes of commands in Redis, for who waits and who asks.
 
-    prism:outcome:<command id>    1-0 accepted, 2-0 failed (a dead letter), 3-0 applied or rejected
+    <namespace>:accepted:<command id>    a text: durably queued, not decided yet
+    <namespace>:outcome:<command id>     a list of one: applied, rejected or failed
 
-The entries' ids are fixed, so that a repeat changes nothing, and who waits reads on from 1-0: an
-outcome that came first is answered at once, a later one wakes every waiter. Forgotten outcomes are
-answered by domain_svc from the event store.
+A list can be waited for: BLMOVE from a list to itself answers its element and leaves it there, at once
+if it came first, and to every waiter. Forgotten outcomes are answered by domain_svc from the event
+store.
 """
 
 from collections.abc import Sequence
@@ -16,17 +17,24 @@ from redis.client import Pipeline
 from prism.envelope.v1.envelope_pb2 import Outcome
 
 # A command waits for its decision as long as it takes; a decision can be asked of the event store.
-UNDECIDED_KEEP_S = 24 * 3600
+ACCEPTED_KEEP_S = 24 * 3600
 KEEP_S = 15 * 60
-ACCEPTED_ID = "1-0"
-FAILED_ID = "2-0"
-DECIDED_ID = "3-0"
-_IDS = {
-    Outcome.ACCEPTED: ACCEPTED_ID,
-    Outcome.FAILED: FAILED_ID,
-    Outcome.APPLIED: DECIDED_ID,
-    Outcome.REJECTED: DECIDED_ID,
-}
+
+# The decision may have been faster than the edge: then there is nothing to note.
+_ACCEPT = """
+if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) end
+"""
+# In the body of a script: posts an outcome in the place of an earlier one, that of a failure perhaps.
+POST = f"""
+local function post(namespace, command_id, outcome)
+  local key = namespace .. ':outcome:' .. command_id
+  redis.call('RPUSH', key, outcome)
+  redis.call('LTRIM', key, -1, -1)
+  redis.call('EXPIRE', key, {KEEP_S})
+  redis.call('DEL', namespace .. ':accepted:' .. command_id)
+end
+"""
+_POST_ALL = POST + "for i = 2, #ARGV, 2 do post(ARGV[1], ARGV[i], ARGV[i + 1]) end"
 
 
 class OutcomeBoard:
@@ -35,36 +43,38 @@ class OutcomeBoard:
     def __init__(self, redis: Redis, namespace: str) -> None:
         # redis-py types every answer as a union of all shapes of both protocols.
         self._redis: Any = redis
-        self._prefix = f"{namespace}:outcome:"
+        self._namespace = namespace
+
+    def note_accepted(self, pipeline: Pipeline, outcome: Outcome) -> None:
+        """Notes with a pipeline that a command is queued; one that is decided already stays as it is."""
+        keys = self._accepted(outcome.command_id), self._outcome(outcome.command_id)
+        pipeline.eval(_ACCEPT, 2, *keys, outcome.SerializeToString(), ACCEPTED_KEEP_S)
 
     def post(self, outcomes: Sequence[Outcome]) -> None:
-        """Posts outcomes in one round trip. One that is posted already stays as it was."""
-        pipeline = self._redis.pipeline(transaction=False)
-        for outcome in outcomes:
-            self.add_to(pipeline, outcome)
-        # An entry that exists is refused by its id, which is what a repeat shall be.
-        pipeline.execute(raise_on_error=False)
-
-    def add_to(self, pipeline: Pipeline, outcome: Outcome) -> None:
-        """Posts an outcome with a pipeline, which must be executed with raise_on_error=False."""
-        key = self._prefix + outcome.command_id
-        pipeline.xadd(key, {"o": outcome.SerializeToString()}, id=_IDS[outcome.status])
-        pipeline.expire(key, UNDECIDED_KEEP_S if outcome.status == Outcome.ACCEPTED else KEEP_S)
+        """Posts outcomes of decided or failed commands in one round trip."""
+        arguments = [item for o in outcomes for item in (o.command_id, o.SerializeToString())]
+        self._redis.eval(_POST_ALL, 0, self._namespace, *arguments)
 
     def get(self, command_id: str) -> Outcome | None:
         """The latest that is known of a command."""
-        entries = self._redis.xrevrange(self._prefix + command_id, count=1)
-        return Outcome.FromString(entries[0][1][b"o"]) if entries else None
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.lindex(self._outcome(command_id), -1)
+        pipeline.get(self._accepted(command_id))
+        decided, accepted = pipeline.execute()
+        known = decided or accepted
+        return Outcome.FromString(known) if known else None
 
     def wait(self, command_id: str, timeout_s: float) -> Outcome | None:
         """The outcome of a command once it is decided or failed; None when that takes longer.
 
         Blocks a connection of the pool; the client's timeout must be longer than `timeout_s`.
         """
-        answer = self._redis.xread(
-            {self._prefix + command_id: ACCEPTED_ID}, block=max(1, int(timeout_s * 1000))
-        )
-        if not answer:
-            return None
-        _, entries = answer[0]
-        return Outcome.FromString(entries[-1][1][b"o"])
+        key = self._outcome(command_id)
+        known = self._redis.blmove(key, key, max(0.001, timeout_s), "LEFT", "LEFT")
+        return Outcome.FromString(known) if known else None
+
+    def _accepted(self, command_id: str) -> str:
+        return f"{self._namespace}:accepted:{command_id}"
+
+    def _outcome(self, command_id: str) -> str:
+        return f"{self._namespace}:outcome:{command_id}"

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from kernel.contract import aggregate_of
 from kernel.packing import pack_commits
 from kernel.ports import Queue
 from prism.envelope.v1.envelope_pb2 import Commit
@@ -11,24 +10,25 @@ from prism.envelope.v1.envelope_pb2 import Commit
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """Who is sent commits: one queue, of the aggregates it follows."""
+    """Who is sent commits, by one queue."""
 
     queue: Queue
-    aggregates: Collection[str]
-    # A subscriber that announces outcomes needs rejections too, which are commits without events.
-    wants_rejections: bool
+    # The types, as stored, of the events that it wants.
+    events: Collection[str]
+    # Whether it announces outcomes, and so needs rejections too: commits without events.
+    announces: bool
     ring: Callable[[], None]
+
+    def wants(self, commit: Commit) -> bool:
+        """Whether it has any use for a commit."""
+        if self.announces and commit.outcomes and not commit.events:
+            return True
+        return any(event.type in self.events for event in commit.events)
 
 
 def publish(commits: Sequence[Commit], subscribers: Sequence[Subscriber]) -> None:
-    """Sends every subscriber its commits. StorageUnavailable: some may have been sent."""
+    """Sends every subscriber the commits that it wants. StorageUnavailable: some may have been sent."""
     for subscriber in subscribers:
-        wanted = [
-            commit
-            for commit in commits
-            if aggregate_of(commit.stream) in subscriber.aggregates
-            and (commit.events or subscriber.wants_rejections)
-        ]
-        if wanted:
+        if wanted := [commit for commit in commits if subscriber.wants(commit)]:
             subscriber.queue.put(pack_commits(wanted))
             subscriber.ring()

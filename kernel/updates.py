@@ -5,6 +5,7 @@ The epoch changes whenever updates may be missing: Redis lost its memory, or was
 views advanced. A cursor of another epoch cannot be resumed from.
 """
 
+import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,23 +13,29 @@ from typing import Any
 
 from redis import Redis
 
-from kernel.outcomes import OutcomeBoard
+from kernel.outcomes import POST
 from kernel.redis import RedisUnavailable
 from prism.envelope.v1.envelope_pb2 import Delivery
+
+logger = logging.getLogger(__name__)
 
 # How many entries can be replayed. At 1 KiB each, about 10 MiB of Redis; about 60 MiB of each stream_svc.
 CAPACITY = 10_000
 START_ID = "0-0"
 
-# Adds entries and answers nothing; keeps the epoch, makes one where there is none.
-_ADD = """
+# Adds entries and posts their outcomes; keeps the epoch, makes one where there is none.
+_ADD = (
+    POST
+    + """
 if ARGV[2] == 'missed' then redis.call('DEL', KEYS[2]) end
 local epoch = redis.call('GET', KEYS[2])
 if not epoch then epoch = ARGV[1]; redis.call('SET', KEYS[2], epoch) end
-for i = 4, #ARGV do
+for i = 5, #ARGV, 3 do
   redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', 'e', epoch, 'd', ARGV[i])
+  if ARGV[i + 2] ~= '' then post(ARGV[4], ARGV[i + 1], ARGV[i + 2]) end
 end
 """
+)
 
 # Answers the epoch and the latest entry's id.
 _POSITION = """
@@ -75,32 +82,41 @@ class UpdateLog:
     def __init__(self, redis: Redis, namespace: str) -> None:
         # redis-py types every answer as a union of all shapes of both protocols.
         self._redis: Any = redis
+        self._namespace = namespace
         self._keys = (f"{namespace}:updates", f"{namespace}:epoch")
+        self._add = redis.register_script(_ADD)
         self._position = redis.register_script(_POSITION)
         self._renew = redis.register_script(_RENEW)
         self._waiting = redis.register_script(_WAITING)
         self._missed = False
 
-    def publish(self, deliveries: Sequence[Delivery], board: OutcomeBoard) -> bool:
+    def publish(self, deliveries: Sequence[Delivery]) -> bool:
         """Adds deliveries in order and posts their outcomes, in one round trip.
 
         Never raises for want of Redis: answers False, and the next publication that succeeds
         begins a new epoch, so that clients refetch what they missed.
         """
-        pipeline = self._redis.pipeline(transaction=False)
+        arguments = [
+            argument
+            for delivery in deliveries
+            for argument in (
+                delivery.SerializeToString(),
+                delivery.command_id,
+                delivery.outcome.SerializeToString() if delivery.HasField("outcome") else b"",
+            )
+        ]
         missed = "missed" if self._missed else ""
-        bodies = [delivery.SerializeToString() for delivery in deliveries]
-        pipeline.eval(_ADD, 2, *self._keys, secrets.token_hex(4), missed, CAPACITY, *bodies)
-        for delivery in deliveries:
-            if delivery.HasField("outcome"):
-                board.add_to(pipeline, delivery.outcome)
         try:
-            added, *_ = pipeline.execute(raise_on_error=False)
-        except RedisUnavailable:
+            self._add(
+                keys=self._keys,
+                args=[secrets.token_hex(4), missed, CAPACITY, self._namespace, *arguments],
+            )
+        except RedisUnavailable as error:
+            logger.warning("updates cannot be published, clients will be told to refetch: %s", error)
             self._missed = True
             return False
-        self._missed = isinstance(added, Exception)
-        return not self._missed
+        self._missed = False
+        return True
 
     def position(self) -> Cursor:
         """The latest entry's place: what is read after asking shows at least everything up to it."""

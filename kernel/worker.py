@@ -1,5 +1,6 @@
 """The life of a worker process: start, run until told to end, drain."""
 
+import gc
 import logging
 import signal
 import sys
@@ -53,6 +54,8 @@ def run(server: WorkerServer, consumers: Sequence[Consumer], storage: Storage) -
     ended = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
+    # What is loaded by now stays: the collector need not look at it again and again.
+    gc.freeze()
     for consumer in consumers:
         consumer.start()
     server.start()

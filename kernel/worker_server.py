@@ -2,9 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import Protocol
 
 import grpc
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 HEALTH_INTERVAL_S = 1.0
 THREADS = 8
+# Each bell's line holds a thread.
+MAX_BELLS = 32
 MAX_CONCURRENT_RPCS = 64
 
 
@@ -64,7 +66,7 @@ class WorkerServer:
         self._healthy = healthy
         self._stopping = Event()
         self._server = grpc.server(
-            ThreadPoolExecutor(THREADS, thread_name_prefix="grpc"),
+            ThreadPoolExecutor(THREADS + MAX_BELLS, thread_name_prefix="grpc"),
             # Without this a second process could silently share the port of the first.
             options=[("grpc.so_reuseport", 0)],
             maximum_concurrent_rpcs=MAX_CONCURRENT_RPCS,
@@ -73,7 +75,8 @@ class WorkerServer:
         self._health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         admin_pb2_grpc.add_AdminServicer_to_server(AdminService(service, consumers, tokens), self._server)
-        mesh_pb2_grpc.add_DoorbellServicer_to_server(DoorbellService(rings or {}), self._server)
+        self._doorbell = DoorbellService(rings or {})
+        mesh_pb2_grpc.add_DoorbellServicer_to_server(self._doorbell, self._server)
         names = [
             health.SERVICE_NAME,
             admin_pb2.DESCRIPTOR.services_by_name["Admin"].full_name,
@@ -93,6 +96,7 @@ class WorkerServer:
         """Says NOT_SERVING, lets calls finish for `grace_s`, and closes the port."""
         self._stopping.set()
         self._health.enter_graceful_shutdown()
+        self._doorbell.hang_up()
         self._server.stop(grace_s).wait()
 
     def _watch(self) -> None:
@@ -195,15 +199,36 @@ class AdminService(admin_pb2_grpc.AdminServicer):
 
 
 class DoorbellService(mesh_pb2_grpc.DoorbellServicer):
-    """prism.mesh.v1.Doorbell: passes a ring on to the queue's consumer."""
+    """prism.mesh.v1.Doorbell: passes rings on to the queues' consumers."""
 
     def __init__(self, rings: dict[str, Callable[[], None]]) -> None:
         self._rings = rings
+        self._lock = Lock()
+        self._lines: set[grpc.ServicerContext] = set()
 
     def Ring(  # the contract's name
-        self, request: mesh_pb2.RingRequest, context: grpc.ServicerContext
+        self, request_iterator: Iterator[mesh_pb2.RingRequest], context: grpc.ServicerContext
     ) -> mesh_pb2.RingResponse:
-        """Answers at once, also for a queue that is not consumed here."""
-        if ring := self._rings.get(request.queue):
-            ring()
+        """Rings until the ringer hangs up. A queue that is not consumed here is no error."""
+        with self._lock:
+            if len(self._lines) >= MAX_BELLS:
+                # It holds a thread: without it, the consumer polls.
+                context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many bells")
+            self._lines.add(context)
+        try:
+            for request in request_iterator:
+                if ring := self._rings.get(request.queue):
+                    ring()
+        except grpc.RpcError:
+            logger.debug("a bell's line was cut")
+        finally:
+            with self._lock:
+                self._lines.discard(context)
         return mesh_pb2.RingResponse()
+
+    def hang_up(self) -> None:
+        """Ends all lines: ringers look for another one at home."""
+        with self._lock:
+            lines = list(self._lines)
+        for line in lines:
+            line.cancel()

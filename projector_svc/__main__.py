@@ -4,7 +4,6 @@ import upcasters
 from kernel import contract, worker
 from kernel.commits import CommitReader
 from kernel.consumer import Consumer
-from kernel.outcomes import OutcomeBoard
 from kernel.ports import Storage
 from kernel.redis import connect
 from kernel.settings import Settings
@@ -13,18 +12,10 @@ from kernel.tokens import open_tokens
 from kernel.upcasting import EventReader
 from kernel.updates import UpdateLog
 from kernel.worker_server import WorkerServer
-from projector_svc.events import Announce, EventHandler
+from projector_svc.events import EventHandler
 from projector_svc.projecting import Projector
 from projector_svc.rows import Rows
 from projector_svc.shop import PROJECTIONS
-
-
-def announcer(settings: Settings) -> Announce:
-    """Tells Redis what commands led to."""
-    redis = connect(settings)
-    board = OutcomeBoard(redis, settings.prism_namespace)
-    updates = UpdateLog(redis, settings.prism_namespace)
-    return lambda deliveries: updates.publish(deliveries, board)
 
 
 def subscriber_consumer(settings: Settings, storage: Storage, subscriber: str) -> Consumer:
@@ -37,7 +28,9 @@ def subscriber_consumer(settings: Settings, storage: Storage, subscriber: str) -
         Rows(storage.views, agreed),
         reader,
         CommitReader(storage.events),
-        announcer(settings) if subscriber == contract.ANNOUNCER else None,
+        UpdateLog(connect(settings), settings.prism_namespace).publish
+        if subscriber == contract.ANNOUNCER
+        else None,
     )
     queue = f"events-{subscriber}"
     return Consumer(storage.queue(queue), storage.queue(f"{queue}-dead"), handler)

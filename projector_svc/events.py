@@ -10,7 +10,7 @@ from kernel.consumer import DeadLetter
 from kernel.errors import StorageUnavailable
 from kernel.ports import Message, RowId
 from kernel.upcasting import EventReader
-from prism.envelope.v1.envelope_pb2 import Commit, CommitEntry, CommitMessage, Delivery, Envelope
+from prism.envelope.v1.envelope_pb2 import Commit, CommitEntry, CommitMessage, Delivery, Envelope, Update
 from projector_svc.projecting import Projector, Target, update_of
 from projector_svc.rows import LiveRow, Rows
 
@@ -93,22 +93,49 @@ class EventHandler:
         return steps
 
     def _apply(self, commit: Commit, steps: Sequence[Step], rows: dict[RowId, LiveRow]) -> list[Delivery]:
-        """Applies a commit's events; answers what to tell, one delivery a command."""
-        deliveries = []
-        for outcome in commit.outcomes:
-            touched: dict[RowId, Target] = {}
-            delivery = Delivery(command_id=outcome.command_id, outcome=outcome)
-            for envelope, event, targets in steps:
-                if envelope.causation_id == outcome.command_id:
-                    delivery.events.append(self._events.upcast(envelope))
-                    for target in targets:
-                        self._projector.apply(target, rows[target.row_id], commit, envelope, event)
-                        touched[target.row_id] = target
-            if self._announce:
-                updates = (update_of(target, rows[row], commit.stream) for row, target in touched.items())
-                delivery.updates.extend(update for update in updates if update)
-            deliveries.append(delivery)
-        return deliveries
+        """Applies a commit's events; answers what to tell, one delivery a command.
+
+        Commands whose events filled a gap come first, with their updates alone: the rest is told
+        when their own message comes.
+        """
+        updates: dict[str, dict[RowId, Update]] = {}
+        for envelope, event, targets in steps:
+            for target in targets:
+                row = rows[target.row_id]
+                seen = False
+                for taken in self._projector.apply(target, row, commit, envelope, event):
+                    seen = True
+                    self._note(updates, taken, target, row)
+                if not seen:
+                    # A repeat changes nothing, and the row as it is now is told again.
+                    self._note(updates, envelope, target, row)
+        if not self._announce:
+            return []
+        decided = {outcome.command_id for outcome in commit.outcomes}
+        missed = [
+            Delivery(command_id=command_id, updates=by_row.values())
+            for command_id, by_row in updates.items()
+            if command_id not in decided
+        ]
+        return missed + [
+            Delivery(
+                command_id=outcome.command_id,
+                outcome=outcome,
+                events=[
+                    self._events.upcast(envelope)
+                    for envelope, _, _ in steps
+                    if envelope.causation_id == outcome.command_id
+                ],
+                updates=updates.get(outcome.command_id, {}).values(),
+            )
+            for outcome in commit.outcomes
+        ]
+
+    def _note(
+        self, updates: dict[str, dict[RowId, Update]], envelope: Envelope, target: Target, row: LiveRow
+    ) -> None:
+        if self._announce and (update := update_of(target, row, envelope.stream)):
+            updates.setdefault(envelope.causation_id, {})[target.row_id] = update
 
 
 def _dead(commit: Commit, error: Exception) -> DeadLetter:

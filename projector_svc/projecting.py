@@ -22,6 +22,11 @@ class Target:
     view: View
     row_id: RowId
 
+    @property
+    def versioned(self) -> bool:
+        """Whether the view shows the version of its first aggregate's stream."""
+        return "version" in self.view.message.DESCRIPTOR.fields_by_name
+
 
 class Projector:
     """The projections of one subscriber."""
@@ -52,43 +57,48 @@ class Projector:
             if place := projection.row(event):
                 yield Target(projection, view, RowId(view.name, *place))
 
-    def apply(self, target: Target, row: LiveRow, commit: Commit, envelope: Envelope, event: Message) -> None:
-        """Brings a row up to an event: drops a repeat, fills a gap from the event store."""
+    def apply(
+        self, target: Target, row: LiveRow, commit: Commit, envelope: Envelope, event: Message
+    ) -> Iterator[Envelope]:
+        """Brings a row up to an event: drops a repeat, fills a gap from the event store.
+
+        Yields the envelope of each event that the row has just taken in, the missed ones first.
+        """
         version, number = row.progress.get(commit.stream, (0, 0))
         if envelope.version <= version:
             return
         if envelope.version > version + 1:
-            self._fill_gap(target, row, commit, envelope.version, number)
-        self._step(target, row, commit.number, envelope, event)
+            yield from self._fill_gap(target, row, commit, envelope.version, number)
+        yield self._step(target, row, commit.number, envelope, event)
 
-    def _fill_gap(self, target: Target, row: LiveRow, commit: Commit, before: int, number: int) -> None:
+    def _fill_gap(
+        self, target: Target, row: LiveRow, commit: Commit, before: int, number: int
+    ) -> Iterator[Envelope]:
         # From the last commit itself: it may hold later events that this row has not seen.
         for earlier in self._store.read(commit.stream, after=max(0, number - 1)):
             for envelope in earlier.events:
                 seen, _ = row.progress.get(commit.stream, (0, 0))
                 if seen < envelope.version < before:
                     event = self._events.read(envelope)
-                    place = target.projection.row(event)
-                    if place == (row.id.partition, row.id.key):
-                        self._step(target, row, earlier.number, envelope, event)
+                    if target.projection.row(event) == (row.id.partition, row.id.key):
+                        yield self._step(target, row, earlier.number, envelope, event)
             if earlier.number >= commit.number:
                 break
 
-    def _step(self, target: Target, row: LiveRow, number: int, envelope: Envelope, event: Message) -> None:
+    def _step(
+        self, target: Target, row: LiveRow, number: int, envelope: Envelope, event: Message
+    ) -> Envelope:
         # A copy, so that a projection that fails leaves the row as it was.
         view = type(row.view)()
         view.CopyFrom(row.view)
-        view = target.projection.apply(
-            view, event, Recorded(envelope.stream, envelope.version, envelope.time)
-        )
-        if (
-            aggregate_of(envelope.stream) == target.view.aggregates[0]
-            and "version" in view.DESCRIPTOR.fields_by_name
-        ):
+        recorded = Recorded(envelope.stream, envelope.version, envelope.time)
+        view = target.projection.apply(view, event, recorded)
+        if target.versioned and aggregate_of(envelope.stream) == target.view.aggregates[0]:
             view.version = envelope.version
         row.view = view
         row.progress[envelope.stream] = (envelope.version, number)
         row.changed = True
+        return envelope
 
 
 def update_of(target: Target, row: LiveRow, stream: str) -> Update | None:

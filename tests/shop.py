@@ -9,18 +9,19 @@ from google.protobuf.message import Message
 
 import upcasters
 from domain_svc import shop as write_side
-from domain_svc.__main__ import POLICIES, aggregates_of, now
+from domain_svc.__main__ import now
 from domain_svc.commands import CommandHandler
 from domain_svc.deciding import Decider
 from domain_svc.reacting import PolicyHandler
 from domain_svc.streams import Streams
+from domain_svc.subscribers import POLICIES, subscribers
 from kernel import contract
 from kernel.commits import CommitReader
 from kernel.consumer import DeadLetter, Handler
 from kernel.embedded.storage import EmbeddedStorage
 from kernel.packing import pack_commands
 from kernel.ports import RowId, Storage
-from kernel.publishing import Subscriber, publish
+from kernel.publishing import publish
 from kernel.upcasting import EventReader
 from prism.envelope.v1.envelope_pb2 import Commit, Delivery, Envelope, Outcome, ViewRow
 from projector_svc import shop as read_side
@@ -85,21 +86,7 @@ class Shop:
 
     def publish(self, commits: Sequence[Commit]) -> None:
         """Sends commits to every subscriber, as a domain service does."""
-        views = CONTRACT.views.values()
-        subscribers = [
-            Subscriber(
-                self.storage.queue(f"events-{name}"),
-                {aggregate for view in views if view.subscriber == name for aggregate in view.aggregates},
-                name == contract.ANNOUNCER,
-                lambda: None,
-            )
-            for name in SUBSCRIBERS
-        ]
-        policies = aggregates_of(self.policies, CONTRACT)
-        publish(
-            commits,
-            [*subscribers, Subscriber(self.storage.queue(POLICIES), policies, False, lambda: None)],
-        )
+        publish(commits, subscribers(CONTRACT, self.policies, self.storage.queue, lambda queue: lambda: None))
 
     def send(self, command: Message, by: str = "alice", **fields: Any) -> Envelope:  # noqa: ANN401 # whatever an envelope has
         """Queues a command in an envelope of its own; fields of the envelope can be set."""

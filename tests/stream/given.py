@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from kernel.outcomes import OutcomeBoard
 from kernel.redis import connect
 from kernel.settings import Settings
 from kernel.updates import Cursor, Entry, UpdateLog
@@ -104,11 +103,10 @@ class Projector:
     def __init__(self, settings: Settings) -> None:
         self.redis = connect(settings)
         self.log = UpdateLog(self.redis, settings.prism_namespace)
-        self._board = OutcomeBoard(self.redis, settings.prism_namespace)
 
     def tries_to_publish(self, *deliveries: Delivery) -> bool:
         """Adds deliveries, if Redis is there."""
-        return self.log.publish(deliveries, self._board)
+        return self.log.publish(deliveries)
 
     def publish(self, *updates: Update) -> None:
         """Adds one delivery of these updates."""

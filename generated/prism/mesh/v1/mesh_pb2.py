@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from prism.envelope.v1 import envelope_pb2 as prism_dot_envelope_dot_v1_dot_envelope__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18prism/mesh/v1/mesh.proto\x12\rprism.mesh.v1\x1a prism/envelope/v1/envelope.proto\"\x1c\n\x0bRingRequest\x12\r\n\x05queue\x18\x01 \x01(\t\"\x0e\n\x0cRingResponse\"7\n\x11GetOutcomeRequest\x12\x0e\n\x06stream\x18\x01 \x01(\t\x12\x12\n\ncommand_id\x18\x02 \x01(\t2K\n\x08\x44oorbell\x12?\n\x04Ring\x12\x1a.prism.mesh.v1.RingRequest\x1a\x1b.prism.mesh.v1.RingResponse2V\n\x08Outcomes\x12J\n\nGetOutcome\x12 .prism.mesh.v1.GetOutcomeRequest\x1a\x1a.prism.envelope.v1.Outcomeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18prism/mesh/v1/mesh.proto\x12\rprism.mesh.v1\x1a prism/envelope/v1/envelope.proto\"\x1c\n\x0bRingRequest\x12\r\n\x05queue\x18\x01 \x01(\t\"\x0e\n\x0cRingResponse\"7\n\x11GetOutcomeRequest\x12\x0e\n\x06stream\x18\x01 \x01(\t\x12\x12\n\ncommand_id\x18\x02 \x01(\t2M\n\x08\x44oorbell\x12\x41\n\x04Ring\x12\x1a.prism.mesh.v1.RingRequest\x1a\x1b.prism.mesh.v1.RingResponse(\x01\x32V\n\x08Outcomes\x12J\n\nGetOutcome\x12 .prism.mesh.v1.GetOutcomeRequest\x1a\x1a.prism.envelope.v1.Outcomeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,7 +39,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETOUTCOMEREQUEST']._serialized_start=123
   _globals['_GETOUTCOMEREQUEST']._serialized_end=178
   _globals['_DOORBELL']._serialized_start=180
-  _globals['_DOORBELL']._serialized_end=255
-  _globals['_OUTCOMES']._serialized_start=257
-  _globals['_OUTCOMES']._serialized_end=343
+  _globals['_DOORBELL']._serialized_end=257
+  _globals['_OUTCOMES']._serialized_start=259
+  _globals['_OUTCOMES']._serialized_end=345
 # @@protoc_insertion_point(module_scope)

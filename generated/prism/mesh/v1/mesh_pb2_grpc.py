@@ -36,7 +36,7 @@ class DoorbellStub:
         Args:
             channel: A grpc.Channel.
         """
-        self.Ring = channel.unary_unary(
+        self.Ring = channel.stream_unary(
                 '/prism.mesh.v1.Doorbell/Ring',
                 request_serializer=prism_dot_mesh_dot_v1_dot_mesh__pb2.RingRequest.SerializeToString,
                 response_deserializer=prism_dot_mesh_dot_v1_dot_mesh__pb2.RingResponse.FromString,
@@ -47,8 +47,9 @@ class DoorbellServicer:
     """Spares a consumer the wait for its next poll. Never needed for anything to work.
     """
 
-    def Ring(self, request, context):
-        """Says that a queue has something to receive. Answers at once.
+    def Ring(self, request_iterator, context):
+        """Each message says that a queue has something to receive. The ringer hangs up, or the bell's end
+        does: RESOURCE_EXHAUSTED when too many hold the line.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -57,7 +58,7 @@ class DoorbellServicer:
 
 def add_DoorbellServicer_to_server(servicer, server):
     rpc_method_handlers = {
-            'Ring': grpc.unary_unary_rpc_method_handler(
+            'Ring': grpc.stream_unary_rpc_method_handler(
                     servicer.Ring,
                     request_deserializer=prism_dot_mesh_dot_v1_dot_mesh__pb2.RingRequest.FromString,
                     response_serializer=prism_dot_mesh_dot_v1_dot_mesh__pb2.RingResponse.SerializeToString,
@@ -75,7 +76,7 @@ class Doorbell:
     """
 
     @staticmethod
-    def Ring(request,
+    def Ring(request_iterator,
             target,
             options=(),
             channel_credentials=None,
@@ -85,8 +86,8 @@ class Doorbell:
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
+        return grpc.experimental.stream_unary(
+            request_iterator,
             target,
             '/prism.mesh.v1.Doorbell/Ring',
             prism_dot_mesh_dot_v1_dot_mesh__pb2.RingRequest.SerializeToString,

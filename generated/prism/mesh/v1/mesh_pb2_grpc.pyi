@@ -34,16 +34,20 @@ class DoorbellStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> DoorbellAsyncStub: ...
-    Ring: _grpc.UnaryUnaryMultiCallable[_mesh_pb2.RingRequest, _mesh_pb2.RingResponse]
-    """Says that a queue has something to receive. Answers at once."""
+    Ring: _grpc.StreamUnaryMultiCallable[_mesh_pb2.RingRequest, _mesh_pb2.RingResponse]
+    """Each message says that a queue has something to receive. The ringer hangs up, or the bell's end
+    does: RESOURCE_EXHAUSTED when too many hold the line.
+    """
 
 @_typing.type_check_only
 class DoorbellAsyncStub(DoorbellStub):
     """Spares a consumer the wait for its next poll. Never needed for anything to work."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
-    Ring: _aio.UnaryUnaryMultiCallable[_mesh_pb2.RingRequest, _mesh_pb2.RingResponse]  # type: ignore[assignment]
-    """Says that a queue has something to receive. Answers at once."""
+    Ring: _aio.StreamUnaryMultiCallable[_mesh_pb2.RingRequest, _mesh_pb2.RingResponse]  # type: ignore[assignment]
+    """Each message says that a queue has something to receive. The ringer hangs up, or the bell's end
+    does: RESOURCE_EXHAUSTED when too many hold the line.
+    """
 
 class DoorbellServicer(metaclass=_abc_1.ABCMeta):
     """Spares a consumer the wait for its next poll. Never needed for anything to work."""
@@ -51,10 +55,12 @@ class DoorbellServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def Ring(
         self,
-        request: _mesh_pb2.RingRequest,
+        request_iterator: _MaybeAsyncIterator[_mesh_pb2.RingRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_mesh_pb2.RingResponse, _abc.Awaitable[_mesh_pb2.RingResponse]]:
-        """Says that a queue has something to receive. Answers at once."""
+        """Each message says that a queue has something to receive. The ringer hangs up, or the bell's end
+        does: RESOURCE_EXHAUSTED when too many hold the line.
+        """
 
 def add_DoorbellServicer_to_server(servicer: DoorbellServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
