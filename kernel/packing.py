@@ -1,6 +1,6 @@
 """Packs commands and commits into as few queue messages as fit."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from google.protobuf.message import Message
@@ -9,9 +9,7 @@ from kernel.ports import MAX_BODY_BYTES
 from prism.envelope.v1.envelope_pb2 import (
     CommandMessage,
     Commit,
-    CommitEntry,
     CommitMessage,
-    CommitPointer,
     Envelope,
 )
 
@@ -19,37 +17,52 @@ from prism.envelope.v1.envelope_pb2 import (
 MAX_PACKED_BYTES = MAX_BODY_BYTES - 1024
 # An item of a repeated field is preceded by its tag and its length.
 ITEM_OVERHEAD_BYTES = 8
+# A pointer to a commit: the longest stream name, a number, their tags.
+POINTER_BYTES = 512
 
 M = TypeVar("M", bound=Message)
 
 
 def pack_commands(commands: Iterable[Envelope]) -> list[tuple[bytes, list[Envelope]]]:
     """Message bodies with the commands in each, in order. ValueError for one too large for any message."""
-    return [(CommandMessage(commands=batch).SerializeToString(), batch) for batch in _batches(commands)]
+    sized = ((command, command.ByteSize() + ITEM_OVERHEAD_BYTES) for command in commands)
+    return [(CommandMessage(commands=batch).SerializeToString(), batch) for batch in _batches(sized)]
 
 
-def pack_commits(commits: Sequence[Commit]) -> list[bytes]:
+def pack_commits(commits: Iterable[Commit]) -> list[bytes]:
     """Message bodies that carry the commits in order; one too large for a message goes as a pointer."""
-    entries = (
-        CommitEntry(commit=commit)
-        if commit.ByteSize() + 2 * ITEM_OVERHEAD_BYTES <= MAX_PACKED_BYTES
-        else CommitEntry(pointer=CommitPointer(stream=commit.stream, number=commit.number))
-        for commit in commits
-    )
-    return [CommitMessage(commits=batch).SerializeToString() for batch in _batches(entries)]
+    bodies = []
+    for batch in _batches((commit, _size_in_message(commit)) for commit in commits):
+        message = CommitMessage()
+        for commit in batch:
+            entry = message.commits.add()
+            if _fits(commit):
+                entry.commit.CopyFrom(commit)
+            else:
+                entry.pointer.stream, entry.pointer.number = commit.stream, commit.number
+        bodies.append(message.SerializeToString())
+    return bodies
 
 
-def _batches(items: Iterable[M]) -> Iterator[list[M]]:
+def _fits(commit: Commit) -> bool:
+    return commit.ByteSize() + 2 * ITEM_OVERHEAD_BYTES <= MAX_PACKED_BYTES
+
+
+def _size_in_message(commit: Commit) -> int:
+    return commit.ByteSize() + 2 * ITEM_OVERHEAD_BYTES if _fits(commit) else POINTER_BYTES
+
+
+def _batches(sized: Iterable[tuple[M, int]]) -> Iterator[list[M]]:
+    """The items in as few batches as fit a message, given what each takes in one."""
     batch: list[M] = []
-    size = 0
-    for item in items:
-        item_size = item.ByteSize() + ITEM_OVERHEAD_BYTES
-        if item_size > MAX_PACKED_BYTES:
-            raise ValueError(f"{item.DESCRIPTOR.name} of {item_size} bytes fits no queue message")
-        if batch and size + item_size > MAX_PACKED_BYTES:
+    total = 0
+    for item, size in sized:
+        if size > MAX_PACKED_BYTES:
+            raise ValueError(f"{item.DESCRIPTOR.name} of {size} bytes fits no queue message")
+        if batch and total + size > MAX_PACKED_BYTES:
             yield batch
-            batch, size = [], 0
+            batch, total = [], 0
         batch.append(item)
-        size += item_size
+        total += size
     if batch:
         yield batch

@@ -1,6 +1,6 @@
 """Publishing: messages into queues, and a ring at each one's consumer."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kernel.packing import pack_commits
@@ -14,7 +14,7 @@ class Subscriber:
 
     queue: Queue
     # The types, as stored, of the events that it wants.
-    events: Collection[str]
+    events: frozenset[str]
     # Whether it announces outcomes, and so needs rejections too: commits without events.
     announces: bool
     ring: Callable[[], None]
@@ -23,7 +23,7 @@ class Subscriber:
         """Whether it has any use for a commit."""
         if self.announces and commit.outcomes and not commit.events:
             return True
-        return any(event.type in self.events for event in commit.events)
+        return not self.events.isdisjoint([event.type for event in commit.events])
 
 
 def publish(commits: Sequence[Commit], subscribers: Sequence[Subscriber]) -> None:

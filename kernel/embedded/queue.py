@@ -1,7 +1,6 @@
 """Queues on SQLite: one file a queue, so that writers of one don't wait for another's."""
 
 import os
-import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -25,13 +24,9 @@ INSERT = "INSERT INTO messages (id, visible_at, put_at, body) VALUES (?, ?, ?, ?
 DELETE = "DELETE FROM messages WHERE id = ? AND receipt = ?"
 EXTEND = "UPDATE messages SET visible_at = ?, receipt = ? WHERE id = ? AND receipt = ?"
 VISIBLE = "SELECT {} FROM messages WHERE visible_at <= ? ORDER BY visible_at LIMIT ?"
-PEEK = VISIBLE.format("id, body, deliveries, put_at")
+NEXT = VISIBLE.format("id, body, deliveries, put_at")
 OLDEST = f"SELECT min(put_at) FROM ({VISIBLE.format('put_at')})"  # noqa: S608 - made of constants
-RECEIVE = f"""
-UPDATE messages SET visible_at = ?, receipt = ?, deliveries = deliveries + 1
-WHERE id IN ({VISIBLE.format("id")})
-RETURNING id, body, deliveries, put_at
-"""  # noqa: S608 - made of constants
+TAKE = "UPDATE messages SET visible_at = ?, receipt = ?, deliveries = deliveries + 1 WHERE id IN ({})"
 
 
 class EmbeddedQueue:
@@ -53,12 +48,15 @@ class EmbeddedQueue:
             connection.executemany(INSERT, rows)
 
     def receive(self, limit: int = 32, visibility_s: float = 30) -> list[Message]:
-        """Takes visible messages in one statement."""
+        """Takes visible messages in one transaction, the first visible first."""
         check_limit(limit)
         now, receipt = self._clock(), new_receipt()
         with self._database.write("queue.receive") as connection:
-            rows = connection.execute(RECEIVE, (now + visibility_s, receipt, now, limit)).fetchall()
-        return messages(rows, receipt)
+            # Two statements: one with RETURNING takes twice the time and forgets the order.
+            rows = connection.execute(NEXT, (now, limit)).fetchall()
+            places = ",".join("?" * len(rows))
+            connection.execute(TAKE.format(places), (now + visibility_s, receipt, *(row[0] for row in rows)))
+        return messages([(id_, body, count + 1, put_at) for id_, body, count, put_at in rows], receipt)
 
     def delete(self, messages: Sequence[Message]) -> None:
         """Removes messages in one transaction."""
@@ -79,7 +77,7 @@ class EmbeddedQueue:
         """Looks at visible messages."""
         check_limit(limit)
         with self._database.read("queue.peek") as connection:
-            return messages(connection.execute(PEEK, (self._clock(), limit)).fetchall(), receipt="")
+            return messages(connection.execute(NEXT, (self._clock(), limit)).fetchall(), receipt="")
 
     def depth(self) -> Depth:
         """Counts all messages exactly; the age is the greatest of the 32 that come next."""
@@ -90,7 +88,7 @@ class EmbeddedQueue:
         return Depth(count, None if oldest is None else max(0.0, now - oldest))
 
 
-def messages(rows: Sequence[sqlite3.Row], receipt: str) -> list[Message]:
+def messages(rows: Sequence[tuple[int, bytes, int, float]], receipt: str) -> list[Message]:
     """Messages of rows (id, body, deliveries, put_at)."""
     return [Message(str(id_), body, receipt, deliveries, put_at) for id_, body, deliveries, put_at in rows]
 
