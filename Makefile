@@ -4,12 +4,13 @@
 # chooses the interpreter.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo bench test lint format proto lock clean
+.PHONY: help setup run demo bench test lint format proto lock clean \
+	schema-check schema-report schema-golden schema-release
 
 VENV := .venv/bin
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # An interpreter found by name may still not work (a pyenv shim of a version that is not active), so each
 # is asked. The environment's own comes first: once made, it stays until the lock or PYTHON says otherwise.
@@ -33,11 +34,12 @@ bench: setup ## measure a private stack: commands a second, latency, storage cal
 test: lint ## lint and run every test; ARGS="-k cart" chooses
 	$(VENV)/python -m pytest $(ARGS)
 
-lint: setup ## formatting, lint, types, and that generated/ is what proto/ gives
+lint: setup ## formatting, lint, types, contracts, and that generated/ is what proto/ gives
 	$(VENV)/ruff format --check .
 	$(VENV)/ruff check .
 	$(VENV)/python -m mypy
 	$(VENV)/python -m dev.protos --check
+	$(VENV)/python -m dev.schema check
 
 format: setup ## format and fix what can be fixed
 	$(VENV)/ruff format .
@@ -45,6 +47,19 @@ format: setup ## format and fix what can be fixed
 
 proto: setup ## rebuild generated/ from proto/
 	$(VENV)/python -m dev.protos
+
+schema-check: setup ## may the contracts be released after those of the last release? (docs/schema.md)
+	@$(VENV)/python -m dev.schema check
+
+# BASE is read by the shell, which takes nothing in it for a command.
+schema-report: setup ## what changed in the contracts, in Markdown; BASE=<git ref, folder or image>, default the release
+	@$(VENV)/python -m dev.schema report --base "$${BASE:-}"
+
+schema-golden: setup ## write the golden bytes of events that have none yet
+	@$(VENV)/python -m dev.schema golden
+
+schema-release: setup ## check, then freeze the contracts in schema/; VERSION=1.2.0
+	@$(VENV)/python -m dev.schema release "$(VERSION)"
 
 # Indexes and folders that this machine is configured with are not recorded: a lock serves everybody.
 lock: setup ## rebuild requirements.lock from pyproject.toml; ARGS=--upgrade takes newer versions
