@@ -1,6 +1,5 @@
 """Starts the domain service: the consumers of commands and of policies' events, and the gRPC side."""
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 
@@ -17,18 +16,17 @@ from kernel import contract, worker
 from kernel.commits import CommitReader
 from kernel.consumer import Consumer
 from kernel.doorbell import Bell
-from kernel.outcomes import OutcomeBoard
 from kernel.ports import Storage
 from kernel.publishing import Subscriber, publish
-from kernel.redis import RedisUnavailable, connect
+from kernel.redis import connect
 from kernel.settings import Settings
 from kernel.storage import open_storage
 from kernel.tokens import open_tokens
 from kernel.upcasting import EventReader
+from kernel.updates import UpdateLog
 from kernel.worker_server import WorkerServer
-from prism.envelope.v1.envelope_pb2 import Outcome
+from prism.envelope.v1.envelope_pb2 import Delivery, Outcome
 
-logger = logging.getLogger(__name__)
 COMMANDS = "commands"
 
 
@@ -81,13 +79,10 @@ class DomainService:
         return Bell(self._settings.projector_target, queue, self._settings.prism_doorbell).ring
 
     def _announcer(self) -> Callable[[Sequence[Outcome]], None]:
-        board = OutcomeBoard(connect(self._settings), self._settings.prism_namespace)
+        updates = UpdateLog(connect(self._settings), self._settings.prism_namespace)
 
         def announce(failed: Sequence[Outcome]) -> None:
-            try:
-                board.post(failed)
-            except RedisUnavailable:
-                logger.warning("Redis is out of reach: nobody is told that a command failed")
+            updates.publish([Delivery(command_id=outcome.command_id, outcome=outcome) for outcome in failed])
 
         return announce
 

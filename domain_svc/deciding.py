@@ -50,8 +50,8 @@ class Decider:
         draft = Draft(stream, stream.state, commit)
         answered: set[str] = set()
         for command in commands:
-            if processed := stream.processed.get(command.id):
-                draft.repeated.add(processed.number)
+            if number := stream.processed.get(command.id):
+                draft.repeated.add(number)
             elif command.id not in answered:
                 answered.add(command.id)
                 self._decide(aggregate, draft, command)

@@ -1,24 +1,27 @@
 """Answers the outcomes that the event store keeps, over gRPC."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from threading import Lock
 
 import grpc
 
+from domain_svc import streams
 from domain_svc.streams import Streams
 from kernel.contract import aggregate_of
 from kernel.errors import StorageUnavailable
 from kernel.ports import EventStore
-from prism.envelope.v1.envelope_pb2 import Outcome
+from prism.envelope.v1.envelope_pb2 import Commit, Outcome
 from prism.mesh.v1 import mesh_pb2, mesh_pb2_grpc
+
+SEARCH_CHUNK = 500
 
 
 class OutcomesService(mesh_pb2_grpc.OutcomesServicer):
     """prism.mesh.v1.Outcomes, from streams of its own: gRPC's threads must not share the consumer's."""
 
-    def __init__(self, store: EventStore, streams: Streams) -> None:
+    def __init__(self, store: EventStore, own: Streams) -> None:
         self._store = store
-        self._streams = streams
+        self._streams = own
         self._lock = Lock()
 
     def GetOutcome(  # the contract's name
@@ -39,20 +42,24 @@ class OutcomesService(mesh_pb2_grpc.OutcomesServicer):
         with self._lock:
             self._streams.begin_batch()
             stream = self._streams.load_current(name)
-            if processed := stream.processed.get(command_id):
-                return processed.outcome
-            if len(stream.processed) == stream.number:
+            if number := stream.processed.get(command_id):
+                commit = self._streams.at_commit(name, number)
+                return _outcome_in([commit] if commit else [], command_id)
+            if len(stream.processed) < streams.PROCESSED_WINDOW:
                 return None
-        # Older than the window: the commits themselves know.
-        return next(
-            (
-                outcome
-                for commit in self._store.read(name)
-                for outcome in commit.outcomes
-                if outcome.command_id == command_id
-            ),
-            None,
-        )
+            # Older than what is remembered: the commits themselves know. One search at a time.
+            return _outcome_in(self._commits(name), command_id)
+
+    def _commits(self, name: str) -> Iterator[Commit]:
+        after = 0
+        while commits := self._store.read(name, after=after, limit=SEARCH_CHUNK):
+            yield from commits
+            after = commits[-1].number
+
+
+def _outcome_in(commits: Iterable[Commit], command_id: str) -> Outcome | None:
+    outcomes = (outcome for commit in commits for outcome in commit.outcomes)
+    return next((outcome for outcome in outcomes if outcome.command_id == command_id), None)
 
 
 def register(service: OutcomesService) -> Callable[[grpc.Server], list[str]]:

@@ -1,10 +1,11 @@
 """Handles messages of the policies' queue: events in, commands out."""
 
+import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 
-from kernel.commits import CommitReader
+from kernel.commits import CommitReader, dead_commit
 from kernel.consumer import DeadLetter
 from kernel.contract import Contract, fill_from
 from kernel.packing import pack_commands
@@ -12,6 +13,8 @@ from kernel.policy import Policy, Send
 from kernel.ports import Message, Queue
 from kernel.upcasting import EventReader
 from prism.envelope.v1.envelope_pb2 import Envelope
+
+logger = logging.getLogger(__name__)
 
 # Names the ids of commands that follow from events.
 FOLLOWING = uuid.UUID("5f0f2c1e-8d0e-5f6b-9a3c-2f6a9b1d7c44")
@@ -42,8 +45,15 @@ class PolicyHandler:
         commits, dead = self._commits.read(messages)
         by_delay: dict[float, list[Envelope]] = {}
         for commit in commits:
-            for envelope in commit.events:
-                for delay_s, command in self._react(envelope):
+            try:
+                following = [item for envelope in commit.events for item in self._react(envelope)]
+                # Too large for a message: that, too, is this commit's own failure.
+                pack_commands(command for _, command in following)
+            except Exception as error:  # a commit that nobody can react to must not keep its neighbours
+                logger.exception("nobody can react to commit %d of %s", commit.number, commit.stream)
+                dead.append(dead_commit(commit, error))
+            else:
+                for delay_s, command in following:
                     by_delay.setdefault(delay_s, []).append(command)
         for delay_s, commands in by_delay.items():
             self._commands.put([body for body, _ in pack_commands(commands)], delay_s)

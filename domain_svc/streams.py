@@ -13,27 +13,22 @@ from cachetools import LRUCache
 
 from kernel.aggregate import Aggregate
 from kernel.contract import aggregate_of
-from kernel.errors import StorageUnavailable
+from kernel.errors import Poison, StorageUnavailable
 from kernel.ports import EventStore
 from kernel.upcasting import EventReader
-from prism.envelope.v1.envelope_pb2 import Commit, Outcome, Snapshot
+from prism.envelope.v1.envelope_pb2 import Commit, Snapshot
 
 logger = logging.getLogger(__name__)
 
-# How many of a stream's latest commands are remembered with their outcomes. A repeat of an older
-# one would be decided anew: queues redeliver within minutes, clients repeat keys within a day.
-PROCESSED_WINDOW = 1000
+# How many of a stream's latest commands are remembered, each with the commit that decided it. A repeat
+# of an older one would be decided anew: a queue redelivers within seconds, a client repeats a key
+# within a day.
+PROCESSED_WINDOW = 5000
 # A stream's state is saved at every so many commits, so that loading it reads no more than these.
 SNAPSHOT_EVERY = 100
-CACHED_STREAMS = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Processed:
-    """A command that was decided: by which commit, and how."""
-
-    number: int
-    outcome: Outcome
+# What the cache holds, in remembered commands; a stream itself counts as so many.
+CACHED_COMMANDS = 400_000
+STREAM_WEIGHT = 50
 
 
 @dataclass(slots=True)
@@ -44,13 +39,14 @@ class Stream:
     state: Any
     number: int = 0
     version: int = 0
-    processed: OrderedDict[str, Processed] = field(default_factory=OrderedDict)
+    # By command id, the number of the commit that decided it.
+    processed: OrderedDict[str, int] = field(default_factory=OrderedDict)
 
     def follow(self, commit: Commit, state: Any) -> None:  # noqa: ANN401 # each aggregate has its own type of state
         """Moves on by the next commit, which leads to this state."""
         self.state, self.number, self.version = state, commit.number, commit.version
         for outcome in commit.outcomes:
-            self.processed[outcome.command_id] = Processed(commit.number, outcome)
+            self.processed[outcome.command_id] = commit.number
         while len(self.processed) > PROCESSED_WINDOW:
             self.processed.popitem(last=False)
 
@@ -71,7 +67,9 @@ class Streams:
         self._exclusive = exclusive
         # Known to be as the store had it when the batch began.
         self._current: set[str] = set()
-        self._cache: LRUCache[str, Stream] = LRUCache(CACHED_STREAMS)
+        self._cache: LRUCache[str, Stream] = LRUCache(
+            CACHED_COMMANDS, getsizeof=lambda stream: STREAM_WEIGHT + len(stream.processed)
+        )
         self._fingerprints = {item.name: _fingerprint(item) for item in aggregates}
 
     def begin_batch(self) -> None:
@@ -107,7 +105,7 @@ class Streams:
         if commit.number % SNAPSHOT_EVERY == 0:
             try:
                 self._store.put_snapshot(self._snapshot(stream))
-            except StorageUnavailable as error:
+            except (StorageUnavailable, Poison) as error:
                 # The commit is in the store, which is what counts; the next snapshot covers it.
                 logger.warning("no snapshot of %s at %d: %s", stream.name, stream.number, error)
 
@@ -142,8 +140,8 @@ class Streams:
             state=msgspec.msgpack.encode(stream.state),
             fingerprint=self._fingerprints[aggregate_of(stream.name)],
             processed=[
-                Snapshot.Processed(number=item.number, outcome=item.outcome)
-                for item in stream.processed.values()
+                Snapshot.Processed(command_id=command_id, number=number)
+                for command_id, number in stream.processed.items()
             ],
         )
 
@@ -159,9 +157,7 @@ class Streams:
             msgspec.msgpack.decode(snapshot.state, type=type(aggregate.initial)),
             snapshot.number,
             snapshot.version,
-            OrderedDict(
-                (item.outcome.command_id, Processed(item.number, item.outcome)) for item in snapshot.processed
-            ),
+            OrderedDict((item.command_id, item.number) for item in snapshot.processed),
         )
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import Semaphore
 from typing import Any
@@ -49,10 +49,16 @@ class Outcomes:
         """The outcome of a command. A Problem: not found, or unavailable when nobody can tell now."""
         if not _STREAM.fullmatch(stream) or not _COMMAND_ID.fullmatch(command_id):
             raise _not_found()
-        outcome = self._memory.ask(lambda: self._board.get(command_id)) or self._ask(stream, command_id)
-        if outcome.stream != stream:
+        known = self._memory.ask(lambda: self._board.get(command_id))
+        if known is None:
+            known = self._ask(stream, command_id)
+        elif known.status == Outcome.ACCEPTED:
+            # Redis may have been away when it was decided: the event store knows.
+            with suppress(Problem):
+                known = self._ask(stream, command_id)
+        if known.stream != stream:
             raise _not_found()
-        return outcome
+        return known
 
     def wait(self, stream: str, command_id: str, timeout_s: float, *, repeated: bool) -> Waited | None:
         """Waits until the command is decided or failed, or the time is up; None if it could not wait.

@@ -12,7 +12,7 @@ from edge.commands import flask_rule
 from edge.descriptors import descriptor_of
 from edge.headers import none_match
 from edge.memory import Memory
-from edge.pages import DEFAULT_SIZE, Range, folded_text, read_token, word_search, write_token
+from edge.pages import DEFAULT_SIZE, READ_AT_ONCE, Range, folded_text, read_token, word_search, write_token
 from edge.parameters import Parameters
 from edge.problems import NOT_FOUND, Problem
 from edge.validation import check
@@ -28,12 +28,6 @@ PAGE_SIZE = "page_size"
 PAGE_TOKEN = "page_token"  # noqa: S105 the field's name
 NEXT_PAGE_TOKEN = "next_page_token"  # noqa: S105 the field's name
 SEARCH = "query"
-READ_FOR_SEARCH = 500
-
-
-def stored_view(name: str) -> str:
-    """The view under whose name the rows of a view rest now."""
-    return name
 
 
 class Views:
@@ -52,7 +46,7 @@ class Views:
     def one(self, query: Query, message: Message, subject: str) -> tuple[Message, str]:
         """The row that a query names, and its entity tag. A not-found Problem where none is seen."""
         fill_in = values_of(message, subject)
-        id_ = RowId(stored_view(query.view.name), fill(query.partition, fill_in), fill(query.key, fill_in))
+        id_ = RowId(query.view.name, fill(query.partition, fill_in), fill(query.key, fill_in))
         [row] = self._views.get([id_])
         seen = visible(query.view, row, subject) if row else None
         if seen is None:
@@ -63,7 +57,7 @@ class Views:
         """The page or the range of rows that a query asks for."""
         fill_in = values_of(message, subject)
         rows = Range(
-            stored_view(query.view.name),
+            query.view.name,
             *(fill(template, fill_in) for template in (query.partition, query.first_key, query.last_key)),
         )
         if PAGE_TOKEN in query.message.DESCRIPTOR.fields_by_name:
@@ -83,7 +77,7 @@ class Views:
         answer = query.answer()
         items = getattr(answer, query.list_field)
         last_key = ""
-        for row in rows.rows(self._views, after, size + 1 if keep is None else READ_FOR_SEARCH):
+        for row in rows.rows(self._views, after, size + 1 if keep is None else READ_AT_ONCE):
             item = visible(query.view, row, subject)
             if item is None or (keep and not keep(searched(query, item))):
                 continue

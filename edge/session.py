@@ -10,12 +10,12 @@ from typing import Any
 from flask import Flask, Response, request
 
 from edge.bodies import json_body, read_body
-from edge.callers import MAX_SUBJECT_CHARS, bearer_token, caller_of_request, is_subject
+from edge.callers import bearer_token, caller_of_request
 from edge.commands import json_response
 from edge.decoding import load_object
 from edge.problems import invalid, malformed
 from kernel.settings import Settings
-from kernel.tokens import ROLES, Tokens, issue_dev_token
+from kernel.tokens import MAX_SUBJECT_CHARS, ROLES, Tokens, is_subject, issue_dev_token
 
 COOKIE = "prism_session"
 # Cookies know no ports: this path is stream_svc's alone.

@@ -47,7 +47,8 @@ class Aggregate(Generic[S]):
         """Registers the decision on the command that the function's second parameter names.
 
         It answers the events that happen, in order, or raises Rejected. `reads` names the streams
-        whose states it wants in `about`; they are as fresh as the store at the time of deciding.
+        whose states it wants in `about`: as the store had them when the batch began, or as they are in
+        the cache of a domain_svc that is alone.
         """
 
         def register(decision: Function) -> Function:

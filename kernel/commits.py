@@ -38,3 +38,9 @@ class CommitReader:
             if commits and commits[0].number == number:
                 return commits[0]
         raise Poison(f"the event store has no commit {number} of stream {stream!r}")
+
+
+def dead_commit(commit: Commit, error: Exception) -> DeadLetter:
+    """The dead letter of one commit of a message, whose other commits go on."""
+    body = CommitMessage(commits=[CommitEntry(commit=commit)]).SerializeToString()
+    return DeadLetter(body, f"{type(error).__name__}: {error}")

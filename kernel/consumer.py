@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 BATCH = 32
 VISIBILITY_S = 30.0
+# Of a message that a defect keeps failing on. Deliveries while storage was away count as well: after an
+# outage a defect may have its only try.
 MAX_DELIVERIES = 5
 MAX_REASON = 200
 # Between polls of a consumer that hears no bell: from the first to the second, doubling.
@@ -163,8 +165,7 @@ class Consumer:
         except Exception as error:
             if len(messages) > 1:
                 logger.exception("%s: a batch failed, handling its messages one by one", self.name)
-                for message in messages:
-                    self._settle([message])
+                self._settle_each(messages)
                 return
             dead = self._after_defect(messages[0], error)
             if not dead:
@@ -173,6 +174,14 @@ class Consumer:
         self._queue.delete(self._lease.current(messages))
         self._handled += len(messages)
         self._lag_s = max(0.0, self._clock() - messages[-1].put_at)
+
+    def _settle_each(self, messages: Sequence[Message]) -> None:
+        for place, message in enumerate(messages):
+            try:
+                self._settle([message])
+            except StorageUnavailable:
+                self._give_back(messages[place + 1 :], RETRY_S[0])
+                raise
 
     def _after_defect(self, message: Message, error: Exception) -> list[DeadLetter]:
         if isinstance(error, Poison):

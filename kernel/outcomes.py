@@ -8,7 +8,6 @@ if it came first, and to every waiter. Forgotten outcomes are answered by domain
 store.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 from redis import Redis
@@ -16,29 +15,35 @@ from redis.client import Pipeline
 
 from prism.envelope.v1.envelope_pb2 import Outcome
 
-# A command waits for its decision as long as it takes; a decision can be asked of the event store.
-ACCEPTED_KEEP_S = 24 * 3600
-KEEP_S = 15 * 60
+# Nobody else remembers a command that is undecided, or that failed; a decision can be asked of the
+# event store.
+ACCEPTED_KEEP_S = FAILED_KEEP_S = 24 * 3600
+DECIDED_KEEP_S = 15 * 60
 
 # The decision may have been faster than the edge: then there is nothing to note.
 _ACCEPT = """
 if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) end
 """
-# In the body of a script: posts an outcome in the place of an earlier one, that of a failure perhaps.
-POST = f"""
-local function post(namespace, command_id, outcome)
+# For the body of a script: posts an outcome in the place of an earlier one, that of a failure perhaps.
+POST_OUTCOME_LUA = """
+local function post_outcome(namespace, command_id, outcome, keep_s)
   local key = namespace .. ':outcome:' .. command_id
   redis.call('RPUSH', key, outcome)
   redis.call('LTRIM', key, -1, -1)
-  redis.call('EXPIRE', key, {KEEP_S})
+  redis.call('EXPIRE', key, keep_s)
   redis.call('DEL', namespace .. ':accepted:' .. command_id)
 end
 """
-_POST_ALL = POST + "for i = 2, #ARGV, 2 do post(ARGV[1], ARGV[i], ARGV[i + 1]) end"
+
+
+def keep_s(outcome: Outcome) -> int:
+    """How long Redis keeps an outcome."""
+    return FAILED_KEEP_S if outcome.status == Outcome.FAILED else DECIDED_KEEP_S
 
 
 class OutcomeBoard:
-    """Where outcomes are posted, read and waited for. Raises one of kernel.redis.RedisUnavailable."""
+    """Where outcomes are read and waited for; kernel.updates posts them. Raises one of
+    kernel.redis.RedisUnavailable."""
 
     def __init__(self, redis: Redis, namespace: str) -> None:
         # redis-py types every answer as a union of all shapes of both protocols.
@@ -49,11 +54,6 @@ class OutcomeBoard:
         """Notes with a pipeline that a command is queued; one that is decided already stays as it is."""
         keys = self._accepted(outcome.command_id), self._outcome(outcome.command_id)
         pipeline.eval(_ACCEPT, 2, *keys, outcome.SerializeToString(), ACCEPTED_KEEP_S)
-
-    def post(self, outcomes: Sequence[Outcome]) -> None:
-        """Posts outcomes of decided or failed commands in one round trip."""
-        arguments = [item for o in outcomes for item in (o.command_id, o.SerializeToString())]
-        self._redis.eval(_POST_ALL, 0, self._namespace, *arguments)
 
     def get(self, command_id: str) -> Outcome | None:
         """The latest that is known of a command."""

@@ -12,6 +12,9 @@ from kernel.errors import ConfigurationError
 from kernel.settings import Settings
 
 ROLES = frozenset({"shopper", "merchant", "operator"})
+MAX_SUBJECT_CHARS = 128
+# Marks policies as senders of commands: no token may speak for one.
+POLICY_PREFIX = "policy:"
 DEV_ISSUER = "prism-dev"
 DEV_TOKEN_LIFE_S = 12 * 3600
 # Checked tokens are remembered this long: a signature costs more than a request's other work.
@@ -72,12 +75,24 @@ class JwtTokens:
                 audience=self._audience,
                 options={"require": ["exp", "sub"], "verify_aud": self._audience is not None},
             )
+        except jwt.PyJWKClientError:
+            raise InvalidToken("the key that signed the token cannot be found with its issuer") from None
         except jwt.PyJWTError as error:
             raise InvalidToken(str(error) or "the token is not valid") from None
         roles = claims.get("roles", [])
-        if not claims["sub"] or not isinstance(roles, list):
-            raise InvalidToken("the claims `sub` and `roles` are a text and a list of texts")
+        if not is_subject(claims["sub"]) or not isinstance(roles, list):
+            raise InvalidToken("the claims `sub` and `roles` cannot be used here")
         return Caller(claims["sub"], frozenset(map(str, roles)) & ROLES, float(claims["exp"]))
+
+
+def is_subject(text: str) -> bool:
+    """Whether a person or program may be called so: what keys of rows and logs can carry."""
+    return (
+        0 < len(text) <= MAX_SUBJECT_CHARS
+        and text.isprintable()
+        and text == text.strip()
+        and not text.startswith(POLICY_PREFIX)
+    )
 
 
 class KeySource(Protocol):
@@ -99,10 +114,10 @@ class OwnKey:
 
 
 class IssuerKeys:
-    """An issuer's published keys, fetched when a token names one that is not known yet."""
+    """An issuer's published keys, fetched anew every five minutes and for a key that is not known yet."""
 
     def __init__(self, url: str) -> None:
-        self._client = jwt.PyJWKClient(url, cache_keys=True, timeout=5)
+        self._client = jwt.PyJWKClient(url, timeout=5)
 
     def key_for(self, token: str) -> jwt.PyJWK:
         """The key that the token's header names. May fetch."""

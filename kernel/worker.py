@@ -4,6 +4,7 @@ import gc
 import logging
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from threading import Event
 
@@ -14,7 +15,7 @@ from kernel.settings import Settings, load
 from kernel.worker_server import WorkerServer
 
 logger = logging.getLogger(__name__)
-DRAIN_S = 8.0
+DRAIN_S = 7.0
 
 
 def log_to_stderr(settings: Settings) -> None:
@@ -61,9 +62,12 @@ def run(server: WorkerServer, consumers: Sequence[Consumer], storage: Storage) -
     server.start()
     ended.wait()
     logger.info("draining")
+    # First, so that nobody rings or asks a worker that takes no more.
+    server.retire()
     for consumer in consumers:
         consumer.pause()
-    drained = [consumer.stop(DRAIN_S) for consumer in consumers]
+    deadline = time.monotonic() + DRAIN_S
+    drained = [consumer.stop(max(0.1, deadline - time.monotonic())) for consumer in consumers]
     server.stop()
     storage.close()
     logger.info("stopped" if all(drained) else "stopped before a batch was done: it will be delivered again")

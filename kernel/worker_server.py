@@ -92,11 +92,15 @@ class WorkerServer:
         self._server.start()
         self._watcher.start()
 
-    def stop(self, grace_s: float = 2.0) -> None:
-        """Says NOT_SERVING, lets calls finish for `grace_s`, and closes the port."""
+    def retire(self) -> None:
+        """Says NOT_SERVING and hangs up on ringers; goes on answering."""
         self._stopping.set()
         self._health.enter_graceful_shutdown()
         self._doorbell.hang_up()
+
+    def stop(self, grace_s: float = 2.0) -> None:
+        """Retires, lets calls finish for `grace_s`, and closes the port."""
+        self.retire()
         self._server.stop(grace_s).wait()
 
     def _watch(self) -> None:

@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 
 from google.protobuf.message import Message as Event
 
-from kernel.commits import CommitReader
+from kernel.commits import CommitReader, dead_commit
 from kernel.consumer import DeadLetter
 from kernel.errors import StorageUnavailable
 from kernel.ports import Message, RowId
 from kernel.upcasting import EventReader
-from prism.envelope.v1.envelope_pb2 import Commit, CommitEntry, CommitMessage, Delivery, Envelope, Update
+from prism.envelope.v1.envelope_pb2 import Commit, Delivery, Envelope, Update
 from projector_svc.projecting import Projector, Target, update_of
 from projector_svc.rows import LiveRow, Rows
 
@@ -60,7 +60,7 @@ class EventHandler:
             try:
                 readable.append((commit, self._steps(commit)))
             except Exception as error:  # noqa: BLE001 # a commit that cannot be read must not keep its neighbours
-                failed.append(_dead(commit, error))
+                failed.append(dead_commit(commit, error))
         rows = self._rows.load(
             target.row_id for _, steps in readable for _, _, targets in steps for target in targets
         )
@@ -73,7 +73,7 @@ class EventHandler:
                     raise
                 except Exception as error:  # nor one that a projection fails on
                     logger.exception("commit %d of %s could not be projected", commit.number, commit.stream)
-                    failed.append(_dead(commit, error))
+                    failed.append(dead_commit(commit, error))
             changed = [row for row in rows.values() if row.changed]
             saved = self._rows.save(changed) if changed else True
         except BaseException:
@@ -136,8 +136,3 @@ class EventHandler:
     ) -> None:
         if self._announce and (update := update_of(target, row, envelope.stream)):
             updates.setdefault(envelope.causation_id, {})[target.row_id] = update
-
-
-def _dead(commit: Commit, error: Exception) -> DeadLetter:
-    body = CommitMessage(commits=[CommitEntry(commit=commit)]).SerializeToString()
-    return DeadLetter(body, f"{type(error).__name__}: {error}")

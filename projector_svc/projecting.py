@@ -46,11 +46,6 @@ class Projector:
             for aggregate in view.aggregates:
                 self._by_aggregate.setdefault(aggregate, []).append((projection, view))
 
-    @property
-    def aggregates(self) -> frozenset[str]:
-        """The aggregates whose events it projects."""
-        return frozenset(self._by_aggregate)
-
     def targets(self, stream: str, event: Message) -> Iterator[Target]:
         """The rows that an event of a stream belongs to."""
         for projection, view in self._by_aggregate.get(aggregate_of(stream), ()):

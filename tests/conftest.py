@@ -1,10 +1,12 @@
 """Fixtures of every part."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.redis_server import RedisServer
+from tests.shop import Shop, open_shop
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +16,19 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.start()
     yield server.url
     server.close()
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis to flush, stop and start."""
+    (tmp_path / "redis").mkdir()
+    server = RedisServer(tmp_path / "redis")
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    """A shop in this process, on the embedded engine."""
+    return open_shop(tmp_path)

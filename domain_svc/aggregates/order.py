@@ -169,9 +169,9 @@ def place_order(state: Order, command: PlaceOrder, about: About) -> Iterator[Mes
 def note_stock_reserved(state: Order, command: NoteStockReserved, about: About) -> Iterator[Message]:
     """The last line confirms the order; after its end the stock goes back."""
     _must_exist(state)
-    if state.status != PLACED:
-        if state.status in (REJECTED, CANCELLED) and command.product_id not in state.reserved_product_ids:
-            yield OrderLineReturned(order=state.ref, product_id=command.product_id)
+    if state.status in (REJECTED, CANCELLED, SHIPPED):
+        # What the order had is released or gone: this is another reservation, too late or repeated.
+        yield OrderLineReturned(order=state.ref, product_id=command.product_id)
         return
     waiting = {line.product_id for line in state.order_lines if not line.reserved}
     if command.product_id in waiting:

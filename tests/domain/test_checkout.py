@@ -1,12 +1,17 @@
 """From a cart to a shipped order, with stock that is never oversold and never leaks."""
 
 import random
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from protovalidate import collect_violations
 
+from domain_svc import streams
 from domain_svc.streams import Streams
+from kernel.policy import Send
+from prism.cart.v1.events_pb2 import CartCheckedOut
 from prism.envelope.v1.envelope_pb2 import Outcome
 from prism.order.v1.views_pb2 import OrderView
 from prism.stock.v1.commands_pb2 import ReserveStock
@@ -24,8 +29,8 @@ def stocked(shop: Shop) -> Shop:
 def stock(shop: Shop, product_id: str = "tea") -> tuple[int, int]:
     """On hand and reserved, as the event store has it."""
     handler = shop.replica()
-    streams: Streams = handler._streams
-    state = streams.load(f"stock-{product_id}").state
+    own: Streams = handler._streams
+    state = own.load(f"stock-{product_id}").state
     return state.on_hand, state.reserved
 
 
@@ -166,3 +171,60 @@ def test_whatever_order_things_come_in_stock_adds_up(
 
 def total(shop: Shop, cart_id: str) -> int:
     return int(shop.view("cart", cart_id).total.minor_units)
+
+
+def test_a_commit_that_nobody_can_react_to_keeps_no_other_from_its_order(
+    stocked: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [policy] = stocked.policies
+    placing = policy.reactions["prism.cart.v1.CartCheckedOut"]
+
+    def stumble(event: CartCheckedOut) -> Iterable[Send]:
+        if event.cart_id == "bad":
+            raise ZeroDivisionError("oops")
+        return placing(event)
+
+    monkeypatch.setitem(policy.reactions, "prism.cart.v1.CartCheckedOut", stumble)
+    for cart in ("bad", "good"):
+        stocked.do(add(cart))
+    stocked.queue([command_envelope(check_out(cart)) for cart in ("bad", "good")])
+    stocked.settle()
+    assert stocked.view("order", "good").status == OrderView.CONFIRMED
+    assert stocked.view("order", "bad") is None
+    [letter] = stocked.dead
+    assert letter.reason == "ZeroDivisionError: oops"
+
+
+def test_the_largest_order_there_can_be_is_placed(shop: Shop) -> None:
+    name = "\u6f22" * 116
+    products = [f"p{number:063d}" for number in range(100)]
+    for product_id in products:
+        command = register(product_id, 10**12)
+        command.name = name
+        assert not list(collect_violations(command))
+        shop.send(command)
+        shop.send(receive(product_id, 999))
+    shop.settle()
+    shop.queue([command_envelope(add("c" * 64, product_id, 999)) for product_id in products])
+    shop.settle()
+    assert shop.do(check_out("c" * 64, 999 * 100 * 10**12)).status == Outcome.APPLIED
+    assert len(shop.view("order", "c" * 64).lines) == 100
+    assert not shop.dead
+
+
+def test_a_late_repeat_of_a_whole_checkout_leaves_the_stock_as_it_is(
+    stocked: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "PROCESSED_WINDOW", 20)
+    stocked.do(add(quantity=3))
+    checkout = stocked.send(check_out(total=1500))
+    stocked.settle()
+    stocked.do(pay(total=1500))
+    stocked.do(ship(), by="bob")
+    for _ in range(30):
+        stocked.do(receive(quantity=1))
+    assert stock(stocked) == (37, 0)
+    stocked.queue([checkout])
+    stocked.settle()
+    assert stock(stocked) == (37, 0)
+    assert stocked.view("product", "catalogue", "tea").available == 37

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from domain_svc import streams
+from domain_svc.outcomes import OutcomesService
 from kernel.consumer import DeadLetter
 from kernel.errors import StorageUnavailable
 from kernel.metrics import storage_calls
@@ -175,6 +176,22 @@ def test_a_snapshot_of_other_code_is_not_read(shop: Shop, monkeypatch: pytest.Mo
     shop.storage.events.put_snapshot(snapshot)
     shop.handlers["commands"] = shop.replica()
     assert shop.do(add()).version == 4
+
+
+def test_outcomes_are_found_in_memory_and_past_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "PROCESSED_WINDOW", 4)
+    shop.do(register())
+    old = [command_envelope(add()) for _ in range(3)]
+    shop.queue(old)
+    shop.settle()
+    latest = [shop.send(add()) for _ in range(4)]
+    shop.settle()
+    service = OutcomesService(shop.storage.events, shop.replica()._streams)
+    for envelope in old + latest:
+        assert service._find("cart-c1", envelope.id) == shop.outcome(envelope.id)
+    assert service._find("cart-c1", "unknown") is None
+    assert service._find("cart-c2", "unknown") is None
+    assert service._find("nowhere-1", "unknown") is None
 
 
 def test_the_processed_commands_are_bounded(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from google.protobuf.message import Message
 
-from edge.queries import stored_view
 from kernel.contract import fill_from
 from kernel.ports import Row, RowId
 from prism.cart.v1.views_pb2 import CartView
@@ -19,7 +18,7 @@ from tests.edge.client import Edge
 def save(edge: Edge, view: str, rows: Sequence[tuple[str, str, Message]]) -> None:
     """Replaces rows of a view: (partition, key, message)."""
     views = edge.storage.views
-    ids = [RowId(stored_view(view), partition, key) for partition, key, _ in rows]
+    ids = [RowId(view, partition, key) for partition, key, _ in rows]
     saved = views.save(
         [
             Row(id_, ViewRow(data=message.SerializeToString()).SerializeToString(), old.etag if old else None)

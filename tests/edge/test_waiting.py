@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from werkzeug.test import TestResponse
 
-from prism.envelope.v1.envelope_pb2 import Outcome
+from prism.envelope.v1.envelope_pb2 import Delivery, Outcome
 from tests.edge.client import Edge, Workers
 from tests.edge.samples import BODIES
 
@@ -59,7 +59,7 @@ def test_a_command_that_failed_says_so_without_internals(edge: Edge) -> None:
         stream="product-mug",
         detail="Traceback: /srv",
     )
-    edge.board.post([failed])
+    edge.log.publish([Delivery(command_id=failed.command_id, outcome=failed)])
     answer = register(edge, Prefer="wait=5", **{"Idempotency-Key": "k1"})
     assert answer.status_code == 500
     assert answer.json

@@ -89,8 +89,10 @@ def test_a_reservation_that_comes_after_the_end_goes_back() -> None:
     given(order, PLACED, CANCELLED).when(note_reserved("cup")).then(returned)
 
 
-def test_what_went_back_with_the_end_does_not_go_back_twice() -> None:
-    given(order, PLACED, TEA, REJECTED).when(note_reserved("tea")).then()
+def test_a_second_reservation_for_an_order_that_has_ended_goes_back() -> None:
+    returned = OrderLineReturned(order=REF, product_id="tea")
+    for end in ([TEA, REJECTED], [TEA, CANCELLED], [TEA, CUP, CONFIRMED, PAID, SHIPPED]):
+        given(order, PLACED, *end).when(note_reserved("tea")).then(returned)
 
 
 def test_a_confirmed_order_is_paid_by_its_exact_total() -> None:

@@ -28,16 +28,6 @@ def projector(stream_svc: StreamProcess) -> Projector:
 
 
 @pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis to flush, stop and start."""
-    (tmp_path / "redis").mkdir()
-    server = RedisServer(tmp_path / "redis")
-    server.start()
-    yield server
-    server.close()
-
-
-@pytest.fixture
 def start(tmp_path: Path, own_redis: RedisServer) -> Iterator[Start]:
     """Starts processes of a test's own, on its own Redis."""
     processes = []

@@ -160,12 +160,12 @@ class Progress(_message.Message):
 class Snapshot(_message.Message):
     __slots__ = ("stream", "number", "version", "state", "fingerprint", "processed")
     class Processed(_message.Message):
-        __slots__ = ("number", "outcome")
+        __slots__ = ("command_id", "number")
+        COMMAND_ID_FIELD_NUMBER: _ClassVar[int]
         NUMBER_FIELD_NUMBER: _ClassVar[int]
-        OUTCOME_FIELD_NUMBER: _ClassVar[int]
+        command_id: str
         number: int
-        outcome: Outcome
-        def __init__(self, number: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ...) -> None: ...
+        def __init__(self, command_id: _Optional[str] = ..., number: _Optional[int] = ...) -> None: ...
     STREAM_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]

@@ -29,7 +29,7 @@ from prism.envelope.v1 import envelope_pb2 as prism_dot_envelope_dot_v1_dot_enve
 from prism.options.v1 import options_pb2 as prism_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fprism/product/v1/commands.proto\x12\x10prism.product.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bprism/common/v1/money.proto\x1a prism/envelope/v1/envelope.proto\x1a\x1eprism/options/v1/options.proto\"\xe9\x01\n\x0fRegisterProduct\x12\x30\n\nproduct_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12\x18\n\x04name\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x1d\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xa0\x1f\x12k\n\x05price\x18\x04 \x01(\x0b\x32\x16.prism.common.v1.MoneyBD\xbaHA\xba\x01;\n\x0eprice.positive\x12\x13must be more than 0\x1a\x14this.minor_units > 0\xc8\x01\x01\"\xb3\x01\n\x12\x43hangeProductPrice\x12\x30\n\nproduct_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12k\n\x05price\x18\x02 \x01(\x0b\x32\x16.prism.common.v1.MoneyBD\xbaHA\xba\x01;\n\x0eprice.positive\x12\x13must be more than 0\x1a\x14this.minor_units > 0\xc8\x01\x01\"F\n\x12\x44iscontinueProduct\x12\x30\n\nproduct_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$2\xdc\x04\n\x0fProductCommands\x12\xa9\x01\n\x0fRegisterProduct\x12!.prism.product.v1.RegisterProduct\x1a\x1a.prism.envelope.v1.Outcome\"W\x8a\xb5\x18<\n\x14product-{product_id}\x12\x08merchant\x1a\x1aPRODUCT_ALREADY_REGISTERED\x82\xd3\xe4\x93\x02\x11\"\x0c/v1/products:\x01*\x12\xdb\x01\n\x12\x43hangeProductPrice\x12$.prism.product.v1.ChangeProductPrice\x1a\x1a.prism.envelope.v1.Outcome\"\x82\x01\x8a\xb5\x18T\n\x14product-{product_id}\x12\x08merchant\x1a\tNOT_FOUND\x1a\x14PRODUCT_DISCONTINUED\x1a\x11\x43URRENCY_MISMATCH\x82\xd3\xe4\x93\x02$\x1a\x1f/v1/products/{product_id}/price:\x01*\x12\xbe\x01\n\x12\x44iscontinueProduct\x12$.prism.product.v1.DiscontinueProduct\x1a\x1a.prism.envelope.v1.Outcome\"f\x8a\xb5\x18\x41\n\x14product-{product_id}\x12\x08merchant\x1a\tNOT_FOUND\x1a\x14PRODUCT_DISCONTINUED\x82\xd3\xe4\x93\x02\x1b*\x19/v1/products/{product_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fprism/product/v1/commands.proto\x12\x10prism.product.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bprism/common/v1/money.proto\x1a prism/envelope/v1/envelope.proto\x1a\x1eprism/options/v1/options.proto\"\xec\x01\n\x0fRegisterProduct\x12\x30\n\nproduct_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12\x1b\n\x04name\x18\x02 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\xc8\x01(\xde\x02\x12\x1d\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xa0\x1f\x12k\n\x05price\x18\x04 \x01(\x0b\x32\x16.prism.common.v1.MoneyBD\xbaHA\xba\x01;\n\x0eprice.positive\x12\x13must be more than 0\x1a\x14this.minor_units > 0\xc8\x01\x01\"\xb3\x01\n\x12\x43hangeProductPrice\x12\x30\n\nproduct_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12k\n\x05price\x18\x02 \x01(\x0b\x32\x16.prism.common.v1.MoneyBD\xbaHA\xba\x01;\n\x0eprice.positive\x12\x13must be more than 0\x1a\x14this.minor_units > 0\xc8\x01\x01\"F\n\x12\x44iscontinueProduct\x12\x30\n\nproduct_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$2\xdc\x04\n\x0fProductCommands\x12\xa9\x01\n\x0fRegisterProduct\x12!.prism.product.v1.RegisterProduct\x1a\x1a.prism.envelope.v1.Outcome\"W\x8a\xb5\x18<\n\x14product-{product_id}\x12\x08merchant\x1a\x1aPRODUCT_ALREADY_REGISTERED\x82\xd3\xe4\x93\x02\x11\"\x0c/v1/products:\x01*\x12\xdb\x01\n\x12\x43hangeProductPrice\x12$.prism.product.v1.ChangeProductPrice\x1a\x1a.prism.envelope.v1.Outcome\"\x82\x01\x8a\xb5\x18T\n\x14product-{product_id}\x12\x08merchant\x1a\tNOT_FOUND\x1a\x14PRODUCT_DISCONTINUED\x1a\x11\x43URRENCY_MISMATCH\x82\xd3\xe4\x93\x02$\x1a\x1f/v1/products/{product_id}/price:\x01*\x12\xbe\x01\n\x12\x44iscontinueProduct\x12$.prism.product.v1.DiscontinueProduct\x1a\x1a.prism.envelope.v1.Outcome\"f\x8a\xb5\x18\x41\n\x14product-{product_id}\x12\x08merchant\x1a\tNOT_FOUND\x1a\x14PRODUCT_DISCONTINUED\x82\xd3\xe4\x93\x02\x1b*\x19/v1/products/{product_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,7 +39,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REGISTERPRODUCT'].fields_by_name['product_id']._loaded_options = None
   _globals['_REGISTERPRODUCT'].fields_by_name['product_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
   _globals['_REGISTERPRODUCT'].fields_by_name['name']._loaded_options = None
-  _globals['_REGISTERPRODUCT'].fields_by_name['name']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
+  _globals['_REGISTERPRODUCT'].fields_by_name['name']._serialized_options = b'\272H\nr\010\020\001\030\310\001(\336\002'
   _globals['_REGISTERPRODUCT'].fields_by_name['description']._loaded_options = None
   _globals['_REGISTERPRODUCT'].fields_by_name['description']._serialized_options = b'\272H\005r\003\030\240\037'
   _globals['_REGISTERPRODUCT'].fields_by_name['price']._loaded_options = None
@@ -57,11 +57,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PRODUCTCOMMANDS'].methods_by_name['DiscontinueProduct']._loaded_options = None
   _globals['_PRODUCTCOMMANDS'].methods_by_name['DiscontinueProduct']._serialized_options = b'\212\265\030A\n\024product-{product_id}\022\010merchant\032\tNOT_FOUND\032\024PRODUCT_DISCONTINUED\202\323\344\223\002\033*\031/v1/products/{product_id}'
   _globals['_REGISTERPRODUCT']._serialized_start=208
-  _globals['_REGISTERPRODUCT']._serialized_end=441
-  _globals['_CHANGEPRODUCTPRICE']._serialized_start=444
-  _globals['_CHANGEPRODUCTPRICE']._serialized_end=623
-  _globals['_DISCONTINUEPRODUCT']._serialized_start=625
-  _globals['_DISCONTINUEPRODUCT']._serialized_end=695
-  _globals['_PRODUCTCOMMANDS']._serialized_start=698
-  _globals['_PRODUCTCOMMANDS']._serialized_end=1302
+  _globals['_REGISTERPRODUCT']._serialized_end=444
+  _globals['_CHANGEPRODUCTPRICE']._serialized_start=447
+  _globals['_CHANGEPRODUCTPRICE']._serialized_end=626
+  _globals['_DISCONTINUEPRODUCT']._serialized_start=628
+  _globals['_DISCONTINUEPRODUCT']._serialized_end=698
+  _globals['_PRODUCTCOMMANDS']._serialized_start=701
+  _globals['_PRODUCTCOMMANDS']._serialized_end=1305
 # @@protoc_insertion_point(module_scope)
