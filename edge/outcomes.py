@@ -63,13 +63,14 @@ class Outcomes:
     def wait(self, stream: str, command_id: str, timeout_s: float, *, repeated: bool) -> Waited | None:
         """Waits until the command is decided or failed, or the time is up; None if it could not wait.
 
-        That is when Redis is out of reach, or too many wait already. A repeated command may have been
-        decided so long ago that Redis forgot: then the event store is asked first.
+        That is when Redis is out of reach, or too many wait already. Redis tells of a decision once the
+        views show it, which the event store cannot say: it is asked only of a repeated command that was
+        decided so long ago that Redis forgot it altogether.
         """
         if repeated:
-            outcome = self._known(stream, command_id)
-            if outcome and outcome.status != Outcome.ACCEPTED:
-                return Waited(outcome)
+            known = self._memory.ask(lambda: self._board.get(command_id)) or self._known(stream, command_id)
+            if known and known.status != Outcome.ACCEPTED:
+                return Waited(known)
         with self._turn(timeout_s) as mine:
             if not mine:
                 return None

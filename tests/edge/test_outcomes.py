@@ -112,6 +112,32 @@ def test_what_was_never_seen_is_not_found(
     assert answer.json["code"] == "NOT_FOUND"
 
 
+def test_a_decision_that_redis_missed_is_read_from_the_event_store(
+    tmp_path: Path, redis_url: str, domain_target: str, namespace: str
+) -> None:
+    edge = Edge(settings_for(tmp_path / "data", redis_url, namespace, prism_domain_grpc=domain_target))
+    _, location = accept(edge)
+    edge.shop.settle()
+    applied = edge.get(location).json
+    assert applied
+    assert applied["status"] == "APPLIED"
+
+
+def test_a_repeat_waits_for_the_views_and_not_for_the_decision_alone(
+    tmp_path: Path, redis_url: str, domain_target: str, namespace: str
+) -> None:
+    edge = Edge(settings_for(tmp_path / "data", redis_url, namespace, prism_domain_grpc=domain_target))
+    path, body = "/v1/products", BODIES["RegisterProduct"]
+    answer = edge.post(path, body, **{"Idempotency-Key": "k1"})
+    # Decided and in the event store, but no view shows it yet.
+    edge.shop.step("commands")
+    assert edge.get(answer.headers["Location"]).json["status"] == "APPLIED"  # type: ignore[index] # the body is an object
+    repeat = {"Idempotency-Key": "k1", "Prefer": "wait=1"}
+    assert edge.post(path, body, **repeat).status_code == 202
+    edge.settle()
+    assert edge.post(path, body, **repeat).status_code == 200
+
+
 def test_a_command_is_found_under_its_own_stream_alone(edge: Edge) -> None:
     id_, _ = accept(edge)
     assert edge.get(f"/v1/commands/product-other/{id_}").status_code == 404
