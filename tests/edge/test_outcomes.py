@@ -128,14 +128,14 @@ def test_a_repeat_waits_for_the_views_and_not_for_the_decision_alone(
 ) -> None:
     edge = Edge(settings_for(tmp_path / "data", redis_url, namespace, prism_domain_grpc=domain_target))
     path, body = "/v1/products", BODIES["RegisterProduct"]
-    answer = edge.post(path, body, **{"Idempotency-Key": "k1"})
+    answer = edge.post(path, body, headers={"Idempotency-Key": "k1"})
     # Decided and in the event store, but no view shows it yet.
     edge.shop.step("commands")
     assert edge.get(answer.headers["Location"]).json["status"] == "APPLIED"  # type: ignore[index] # the body is an object
     repeat = {"Idempotency-Key": "k1", "Prefer": "wait=1"}
-    assert edge.post(path, body, **repeat).status_code == 202
+    assert edge.post(path, body, headers=repeat).status_code == 202
     edge.settle()
-    assert edge.post(path, body, **repeat).status_code == 200
+    assert edge.post(path, body, headers=repeat).status_code == 200
 
 
 def test_a_command_is_found_under_its_own_stream_alone(edge: Edge) -> None:
