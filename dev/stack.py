@@ -192,12 +192,6 @@ class Stack:
         """Starts a service that is down. Returns at once: see `wait_ready`."""
         self._supervised.start_program(service)
 
-    def restart(self, service: str) -> None:
-        """Stops a service in good order and starts it again. Blocks until the stack is ready."""
-        self.stop_service(service)
-        self.start_service(service)
-        self.wait_ready()
-
     def logs(self, service: str) -> str:
         """What a service has logged, rotated files aside; empty if it never started."""
         path = self.log_dir / f"{service}.log"

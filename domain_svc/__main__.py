@@ -11,13 +11,14 @@ from domain_svc.commands import CommandHandler
 from domain_svc.deciding import Decider
 from domain_svc.reacting import PolicyHandler
 from domain_svc.streams import Streams
-from domain_svc.subscribers import POLICIES, subscribers
+from domain_svc.subscribers import subscribers
 from kernel import contract, worker
 from kernel.commits import CommitReader
 from kernel.consumer import Consumer
 from kernel.doorbell import Bell
 from kernel.ports import Storage
 from kernel.publishing import Subscriber, publish
+from kernel.queues import COMMANDS, POLICIES, dead_letters_of
 from kernel.redis import connect
 from kernel.settings import Settings
 from kernel.storage import open_storage
@@ -26,8 +27,6 @@ from kernel.upcasting import EventReader
 from kernel.updates import UpdateLog
 from kernel.worker_server import WorkerServer
 from prism.envelope.v1.envelope_pb2 import Delivery, Outcome
-
-COMMANDS = "commands"
 
 
 class DomainService:
@@ -47,7 +46,7 @@ class DomainService:
         return Streams(self._storage.events, shop.AGGREGATES, self._reader, exclusive)
 
     def _consumer(self, queue: str, handler: CommandHandler | PolicyHandler) -> Consumer:
-        return Consumer(self._storage.queue(queue), self._storage.queue(f"{queue}-dead"), handler)
+        return Consumer(self._storage.queue(queue), self._storage.queue(dead_letters_of(queue)), handler)
 
     def _command_handler(self) -> CommandHandler:
         streams = self.streams(self._settings.prism_domain_exclusive)

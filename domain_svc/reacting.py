@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from kernel.commits import CommitReader, dead_commit
 from kernel.consumer import DeadLetter
 from kernel.contract import Contract, fill_from
-from kernel.packing import pack_commands
+from kernel.packing import check_fits, pack_commands
 from kernel.policy import Policy, Send
 from kernel.ports import Message, Queue
+from kernel.tokens import POLICY_PREFIX
 from kernel.upcasting import EventReader
 from prism.envelope.v1.envelope_pb2 import Envelope
 
@@ -47,8 +48,8 @@ class PolicyHandler:
         for commit in commits:
             try:
                 following = [item for envelope in commit.events for item in self._react(envelope)]
-                # Too large for a message: that, too, is this commit's own failure.
-                pack_commands(command for _, command in following)
+                for _, command in following:
+                    check_fits(command)
             except Exception as error:  # a commit that nobody can react to must not keep its neighbours
                 logger.exception("nobody can react to commit %d of %s", commit.number, commit.stream)
                 dead.append(dead_commit(commit, error))
@@ -73,7 +74,7 @@ class PolicyHandler:
             id=str(uuid.uuid5(FOLLOWING, f"{cause.id}/{policy.name}/{place}")),
             type=kind.type,
             stream=fill_from(kind.stream, send.command),
-            subject=f"policy:{policy.name}",
+            subject=POLICY_PREFIX + policy.name,
             correlation_id=cause.correlation_id,
             causation_id=cause.id,
             traceparent=cause.traceparent,

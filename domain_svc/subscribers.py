@@ -6,8 +6,7 @@ from kernel.contract import ANNOUNCER, Contract
 from kernel.policy import Policy
 from kernel.ports import Queue
 from kernel.publishing import Subscriber
-
-POLICIES = "events-policies"
+from kernel.queues import POLICIES, events_for
 
 
 def subscribers(
@@ -18,7 +17,7 @@ def subscribers(
 ) -> list[Subscriber]:
     """Every subscriber; `queue` and `ring` find a queue and its consumer's bell by the queue's name."""
     wanted = {
-        f"events-{name}": contract.events_of(
+        events_for(name): contract.events_of(
             aggregate
             for view in contract.views.values()
             if view.subscriber == name
@@ -29,6 +28,6 @@ def subscribers(
     # An event of an earlier release, published again, is stored under its own name.
     wanted[POLICIES] = contract.with_predecessors(event for policy in policies for event in policy.reactions)
     return [
-        Subscriber(queue(name), events, name == f"events-{ANNOUNCER}", ring(name))
+        Subscriber(queue(name), events, name == events_for(ANNOUNCER), ring(name))
         for name, events in wanted.items()
     ]

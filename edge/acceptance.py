@@ -27,7 +27,7 @@ from kernel.contract import Command, fill_from
 from kernel.doorbell import Bell
 from kernel.errors import StorageUnavailable
 from kernel.outcomes import OutcomeBoard
-from kernel.packing import ITEM_OVERHEAD_BYTES, MAX_PACKED_BYTES, pack_commands
+from kernel.packing import fits, pack_commands
 from kernel.ports import Queue
 from kernel.tokens import Caller
 from prism.envelope.v1.envelope_pb2 import Envelope, Outcome
@@ -98,13 +98,13 @@ class Acceptance:
         """What becomes of each: a key's second use in a batch comes after the first was accepted."""
         firsts: dict[str, Key] = {}
         for candidate in candidates:
-            if candidate.key and _fits(candidate):
+            if candidate.key and fits(candidate.envelope):
                 firsts.setdefault(candidate.key.command_id, candidate.key)
         held = dict(zip(firsts, self._keys.claim(list(firsts.values())), strict=True))
         claims: list[Claim | Problem] = []
         for candidate in candidates:
             key = candidate.key
-            if not _fits(candidate):
+            if not fits(candidate.envelope):
                 claims.append(Problem(PAYLOAD_TOO_LARGE, "the command fits no message of the queue"))
             elif key is None or (key is firsts[key.command_id] and held[key.command_id] is None):
                 claims.append(Claim.FIRST)
@@ -167,10 +167,6 @@ def _candidate(caller: Caller, intent: Intent, trace: str) -> _Candidate:
     return _Candidate(
         envelope, Key(id_, fingerprint(intent.command, intent.message, intent.expected_version))
     )
-
-
-def _fits(candidate: _Candidate) -> bool:
-    return candidate.envelope.ByteSize() + ITEM_OVERHEAD_BYTES <= MAX_PACKED_BYTES
 
 
 def _answer(candidate: _Candidate, claim: Claim | Problem) -> Receipt | Problem:

@@ -33,6 +33,7 @@ from edge.validation import warm
 from kernel import contract, tokens
 from kernel.doorbell import Bell
 from kernel.errors import StorageUnavailable
+from kernel.queues import COMMANDS
 from kernel.settings import Settings
 from kernel.storage import open_storage
 
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-COMMANDS_QUEUE = "commands"
 SECURITY_HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
@@ -57,8 +57,8 @@ def create_app(settings: Settings) -> Flask:
     checker = tokens.open_tokens(settings)
     storage = open_storage(settings)
     memory = Memory(settings)
-    bell = Bell(settings.domain_target, COMMANDS_QUEUE, settings.prism_doorbell)
-    acceptance = Acceptance(memory, settings.prism_namespace, storage.queue(COMMANDS_QUEUE), bell)
+    bell = Bell(settings.domain_target, COMMANDS, settings.prism_doorbell)
+    acceptance = Acceptance(memory, settings.prism_namespace, storage.queue(COMMANDS), bell)
     app = bare_app()
     add_commands(app, shop, checker, acceptance, Outcomes(settings, memory))
     add_batch(app, shop, checker, acceptance)

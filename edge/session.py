@@ -15,9 +15,8 @@ from edge.commands import json_response
 from edge.decoding import load_object
 from edge.problems import invalid, malformed
 from kernel.settings import Settings
-from kernel.tokens import MAX_SUBJECT_CHARS, ROLES, Tokens, is_subject, issue_dev_token
+from kernel.tokens import MAX_SUBJECT_CHARS, ROLES, SESSION_COOKIE, Tokens, is_subject, issue_dev_token
 
-COOKIE = "prism_session"
 # Cookies know no ports: this path is stream_svc's alone.
 COOKIE_PATH = "/v1/stream"
 
@@ -69,7 +68,7 @@ def _cookie_answer(token: str, max_age_s: int) -> Response:
     answer = Response(status=204)
     del answer.headers["Content-Type"]
     answer.set_cookie(
-        COOKIE,
+        SESSION_COOKIE,
         token,
         max_age=max_age_s,
         path=COOKIE_PATH,

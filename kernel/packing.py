@@ -23,10 +23,22 @@ POINTER_BYTES = 512
 M = TypeVar("M", bound=Message)
 
 
+def fits(command: Envelope) -> bool:
+    """Whether a message can carry the command."""
+    return _size(command) <= MAX_PACKED_BYTES
+
+
+def check_fits(command: Envelope) -> None:
+    """ValueError for a command too large for any message."""
+    if not fits(command):
+        raise ValueError(f"{command.DESCRIPTOR.name} of {_size(command)} bytes fits no queue message")
+
+
 def pack_commands(commands: Iterable[Envelope]) -> list[tuple[bytes, list[Envelope]]]:
     """Message bodies with the commands in each, in order. ValueError for one too large for any message."""
-    sized = ((command, command.ByteSize() + ITEM_OVERHEAD_BYTES) for command in commands)
-    return [(CommandMessage(commands=batch).SerializeToString(), batch) for batch in _batches(sized)]
+    return [
+        (CommandMessage(commands=batch).SerializeToString(), batch) for batch in _batches(_sized(commands))
+    ]
 
 
 def pack_commits(commits: Iterable[Commit]) -> list[bytes]:
@@ -36,7 +48,7 @@ def pack_commits(commits: Iterable[Commit]) -> list[bytes]:
         message = CommitMessage()
         for commit in batch:
             entry = message.commits.add()
-            if _fits(commit):
+            if _inline(commit):
                 entry.commit.CopyFrom(commit)
             else:
                 entry.pointer.stream, entry.pointer.number = commit.stream, commit.number
@@ -44,21 +56,29 @@ def pack_commits(commits: Iterable[Commit]) -> list[bytes]:
     return bodies
 
 
-def _fits(commit: Commit) -> bool:
+def _sized(commands: Iterable[Envelope]) -> Iterator[tuple[Envelope, int]]:
+    for command in commands:
+        check_fits(command)
+        yield command, _size(command)
+
+
+def _size(command: Envelope) -> int:
+    return command.ByteSize() + ITEM_OVERHEAD_BYTES
+
+
+def _inline(commit: Commit) -> bool:
     return commit.ByteSize() + 2 * ITEM_OVERHEAD_BYTES <= MAX_PACKED_BYTES
 
 
 def _size_in_message(commit: Commit) -> int:
-    return commit.ByteSize() + 2 * ITEM_OVERHEAD_BYTES if _fits(commit) else POINTER_BYTES
+    return commit.ByteSize() + 2 * ITEM_OVERHEAD_BYTES if _inline(commit) else POINTER_BYTES
 
 
 def _batches(sized: Iterable[tuple[M, int]]) -> Iterator[list[M]]:
-    """The items in as few batches as fit a message, given what each takes in one."""
+    """The items in as few batches as fit a message, given what each takes in one: none takes more."""
     batch: list[M] = []
     total = 0
     for item, size in sized:
-        if size > MAX_PACKED_BYTES:
-            raise ValueError(f"{item.DESCRIPTOR.name} of {size} bytes fits no queue message")
         if batch and total + size > MAX_PACKED_BYTES:
             yield batch
             batch, total = [], 0

@@ -11,6 +11,8 @@ from cachetools import TTLCache
 from kernel.errors import ConfigurationError
 from kernel.settings import Settings
 
+# Carries a token to stream_svc, which browsers cannot send a header to.
+SESSION_COOKIE = "prism_session"
 ROLES = frozenset({"shopper", "merchant", "operator"})
 MAX_SUBJECT_CHARS = 128
 # Marks policies as senders of commands: no token may speak for one.

@@ -5,6 +5,7 @@ from kernel import contract, worker
 from kernel.commits import CommitReader
 from kernel.consumer import Consumer
 from kernel.ports import Storage
+from kernel.queues import dead_letters_of, events_for
 from kernel.redis import connect
 from kernel.settings import Settings
 from kernel.storage import open_storage
@@ -32,8 +33,8 @@ def subscriber_consumer(settings: Settings, storage: Storage, subscriber: str) -
         if subscriber == contract.ANNOUNCER
         else None,
     )
-    queue = f"events-{subscriber}"
-    return Consumer(storage.queue(queue), storage.queue(f"{queue}-dead"), handler)
+    queue = events_for(subscriber)
+    return Consumer(storage.queue(queue), storage.queue(dead_letters_of(queue)), handler)
 
 
 def main() -> None:

@@ -9,12 +9,11 @@ from flask import Request
 from kernel.contract import Contract, Query, View, fill
 from kernel.errors import StorageUnavailable
 from kernel.ports import RowId, ViewStore
-from kernel.tokens import Caller, InvalidToken, Tokens
+from kernel.tokens import SESSION_COOKIE, Caller, InvalidToken, Tokens
 from prism.envelope.v1.envelope_pb2 import ViewRow
 from stream_svc.items import ACTIVITY, COMMANDS
 from stream_svc.problems import forbidden, malformed, unauthenticated, unavailable
 
-COOKIE = "prism_session"
 MAX_TOPICS = 50
 # The ids that clients choose, as the contract has them.
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
@@ -28,11 +27,13 @@ def identify(request: Request, tokens: Tokens) -> Caller:
         )
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if not scheme:
-        token = request.cookies.get(COOKIE, "")
+        token = request.cookies.get(SESSION_COOKIE, "")
     elif scheme.lower() != "bearer":
         raise unauthenticated("The scheme of `Authorization` is `Bearer`.")
     if not token:
-        raise unauthenticated(f"A token is needed: `Authorization: Bearer`, or the cookie `{COOKIE}`.")
+        raise unauthenticated(
+            f"A token is needed: `Authorization: Bearer`, or the cookie `{SESSION_COOKIE}`."
+        )
     try:
         return tokens.check(token.strip())
     except InvalidToken as error:

@@ -14,7 +14,7 @@ from domain_svc.commands import CommandHandler
 from domain_svc.deciding import Decider
 from domain_svc.reacting import PolicyHandler
 from domain_svc.streams import Streams
-from domain_svc.subscribers import POLICIES, subscribers
+from domain_svc.subscribers import subscribers
 from kernel import contract
 from kernel.commits import CommitReader
 from kernel.consumer import DeadLetter, Handler
@@ -22,6 +22,7 @@ from kernel.embedded.storage import EmbeddedStorage
 from kernel.packing import pack_commands
 from kernel.ports import RowId, Storage
 from kernel.publishing import publish
+from kernel.queues import POLICIES
 from kernel.upcasting import EventReader
 from prism.envelope.v1.envelope_pb2 import Commit, Delivery, Envelope, Outcome, ViewRow
 from projector_svc import shop as read_side

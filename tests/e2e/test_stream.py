@@ -52,7 +52,9 @@ def test_every_update_comes_once_and_in_order(merchant: Merchant, shopper: Shopp
 
 def test_an_order_and_its_product_tell_their_whole_story(merchant: Merchant, shopper: Shopper) -> None:
     mug = merchant.sells(price=100, stock=2)
-    with shopper.follow("orders", f"product/{mug}") as stream:
+    # From the stock that is shown: a stream that is behind would tell of its receipt first.
+    shown = shopper.get(f"/v1/products/{mug}").headers["prism-stream-cursor"]
+    with shopper.follow("orders", f"product/{mug}", after=shown) as stream:
         order = shopper.orders((mug, 2), total=200)
         shopper.order(order, "CONFIRMED")
         applied(shopper.pays(order, 200))
