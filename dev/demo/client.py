@@ -59,8 +59,7 @@ def connect(edge_url: str) -> httpx.Client:
     return httpx.Client(
         base_url=edge_url,
         timeout=TIMEOUT_S,
-        # Given up before the edge closes an idle one, which would meet a request on its way.
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=2),
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
         trust_env=False,
         verify=False,  # noqa: S501 # plain HTTP has no certificates, and loading them takes its time
     )
