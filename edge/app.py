@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from edge.acceptance import Acceptance
 from edge.batch import add_batch
+from edge.bodies import consumed
 from edge.commands import add_commands
 from edge.docs import add_docs
 from edge.health import add_health
@@ -84,7 +85,7 @@ def bare_app() -> Flask:
     app.register_error_handler(StorageUnavailable, lambda _: unavailable(STORAGE_UNAVAILABLE).response())
     app.register_error_handler(HTTPException, http_problem)
     app.register_error_handler(Exception, defect)
-    app.wsgi_app = secured(app.wsgi_app)  # type: ignore[assignment, method-assign] # as Flask's documentation has it
+    app.wsgi_app = consumed(secured(app.wsgi_app))  # type: ignore[assignment, method-assign] # as Flask's documentation has it
     return app
 
 

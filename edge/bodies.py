@@ -1,13 +1,23 @@
 """Request bodies: bounded, and of one media type."""
 
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
 from flask import request
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped] # gunicorn ships no types
 from werkzeug.exceptions import ClientDisconnected
 
 from edge.problems import PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, Problem, malformed
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 MAX_BYTES = 64 * 1024
 MEDIA_TYPE = "application/json"
+# What is read of a body that nobody wanted, so that its connection can be kept.
+MAX_DISCARDED_BYTES = 4 * 1024 * 1024
+DISCARDED_AT_ONCE = 64 * 1024
 
 
 def read_body(limit: int = MAX_BYTES) -> bytes:
@@ -30,6 +40,25 @@ def _read_chunks(limit: int) -> bytes:
     if not request.environ.get("wsgi.input_terminated"):
         return b""
     return bytes(request.environ["wsgi.input"].read(limit))
+
+
+def consumed(inner: "WSGIApplication") -> "WSGIApplication":
+    """Reads what a refused request leaves of its body before its answer goes out.
+
+    gunicorn promises to keep the connection and discards no more than 64 KiB: it would break that
+    promise to a client that already sends its next request.
+    """
+
+    def outer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        answer = inner(environ, start_response)
+        body, left = environ["wsgi.input"], MAX_DISCARDED_BYTES
+        # Cut off or malformed: gunicorn closes such a connection itself.
+        with suppress(ParseException, OSError):
+            while left > 0 and (part := body.read(DISCARDED_AT_ONCE)):
+                left -= len(part)
+        return answer
+
+    return outer
 
 
 def _too_large(limit: int) -> Problem:

@@ -139,6 +139,15 @@ def test_a_body_in_chunks_has_the_same_limits(server: Server, body: bytes, statu
     assert server.raw(head + sent).startswith(f"HTTP/1.1 {status} ")
 
 
+def test_a_connection_outlives_a_body_that_was_refused(server: Server) -> None:
+    too_large = (
+        b"POST /v1/carts/c1/items HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" + b" " * 1_000_000
+    )
+    answers = server.raw(too_large + b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert answers.startswith("HTTP/1.1 401 ")
+    assert "HTTP/1.1 200 OK" in answers
+
+
 def test_the_log_names_no_caller_and_no_body(server: Server) -> None:
     headers = server.login("shopper")
     server.client.post("/v1/carts/c1/items", content=b'{"secret": "s3cr3t"', headers=headers)
