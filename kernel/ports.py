@@ -105,8 +105,15 @@ class EventStore(Protocol):
     def put_snapshot(self, snapshot: Snapshot) -> None:
         """Replaces the stream's snapshot, whatever it was."""
 
-    def scan(self) -> Iterator[Commit]:
-        """Every commit of every stream; each stream's own in order. New ones may be missed."""
+    def scan(self, prefix: str = "", after: str = "") -> Iterator[Commit]:
+        """Every commit of the streams whose names begin with `prefix` and come after `after`.
+
+        In the order of the names (by code point), each stream's own in order. Commits that are
+        appended meanwhile may be missed.
+        """
+
+    def count(self, prefix: str = "") -> int:
+        """How many events the streams with that prefix have. Reads every key: not for hot paths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +167,12 @@ class ViewStore(Protocol):
         From `first` to `last`, both included, and strictly above `after`; empty means no bound.
         """
 
+    def scan(self, view: str) -> Iterator[Row]:
+        """Every row of a view, in the order of partition and key. Changes made meanwhile may show or not."""
+
+    def delete(self, ids: Sequence[RowId]) -> None:
+        """Deletes rows, whatever is stored; one that does not exist is left at that."""
+
     def drop(self, view: str) -> None:
         """Deletes every row of a view."""
 
@@ -201,6 +214,11 @@ def check_queue_name(name: str) -> None:
     """ValueError unless it can name a queue."""
     if not re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", name) or len(name) > 40:
         raise ValueError("a queue's name has 1 to 40 of a-z, 0-9 and single hyphens between them")
+
+
+def end_of(prefix: str) -> str:
+    """The first text after all that begin with the prefix; a text after all others for an empty one."""
+    return prefix[:-1] + chr(ord(prefix[-1]) + 1) if prefix else chr(0x10FFFF)
 
 
 def check_size(data: bytes) -> bytes:

@@ -13,9 +13,9 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from kernel import VERSION, metrics
-from kernel.errors import StorageUnavailable
+from kernel.operators import Guard
 from kernel.settings import Settings
-from kernel.tokens import InvalidToken, Tokens
+from kernel.tokens import Tokens
 from prism.admin.v1 import admin_pb2, admin_pb2_grpc
 from prism.mesh.v1 import mesh_pb2, mesh_pb2_grpc
 
@@ -67,6 +67,7 @@ class WorkerServer:
         self._stopping = Event()
         self._server = grpc.server(
             ThreadPoolExecutor(THREADS + MAX_BELLS, thread_name_prefix="grpc"),
+            interceptors=[Guard(tokens)],
             # Without this a second process could silently share the port of the first.
             options=[("grpc.so_reuseport", 0)],
             maximum_concurrent_rpcs=MAX_CONCURRENT_RPCS,
@@ -74,7 +75,7 @@ class WorkerServer:
         self._health = health.HealthServicer()
         self._health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        admin_pb2_grpc.add_AdminServicer_to_server(AdminService(service, consumers, tokens), self._server)
+        admin_pb2_grpc.add_AdminServicer_to_server(AdminService(service, consumers), self._server)
         self._doorbell = DoorbellService(rings or {})
         mesh_pb2_grpc.add_DoorbellServicer_to_server(self._doorbell, self._server)
         names = [
@@ -127,12 +128,11 @@ class WorkerServer:
 
 
 class AdminService(admin_pb2_grpc.AdminServicer):
-    """prism.admin.v1.Admin over a worker's consumers. Pause and resume are logged with who asked."""
+    """prism.admin.v1.Admin over a worker's consumers."""
 
-    def __init__(self, service: str, consumers: Sequence[AdminConsumer], tokens: Tokens) -> None:
+    def __init__(self, service: str, consumers: Sequence[AdminConsumer]) -> None:
         self._service = service
         self._consumers = {consumer.name: consumer for consumer in consumers}
-        self._tokens = tokens
         self._started_at = time.time()
         self._paused: set[str] = set()
 
@@ -140,7 +140,6 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         self, request: admin_pb2.StatusRequest, context: grpc.ServicerContext
     ) -> admin_pb2.StatusResponse:
         """What the worker is and how it is doing."""
-        self._authorize(context)
         response = admin_pb2.StatusResponse(
             service=self._service,
             version=VERSION,
@@ -149,32 +148,25 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         )
         response.started_at.FromMilliseconds(int(self._started_at * 1000))
         response.uptime.FromMilliseconds(int((time.time() - self._started_at) * 1000))
-        try:
-            response.consumers.extend(consumer.status() for consumer in self._consumers.values())
-        except StorageUnavailable:
-            context.abort(grpc.StatusCode.UNAVAILABLE, "the queues cannot be asked for their depth")
+        response.consumers.extend(consumer.status() for consumer in self._consumers.values())
         return response
 
     def Pause(  # the contract's name
         self, request: admin_pb2.PauseRequest, context: grpc.ServicerContext
     ) -> admin_pb2.PauseResponse:
         """Stops a consumer, or all of them, before the next batch."""
-        subject = self._authorize(context)
         for consumer in self._named(request.consumer, context):
             consumer.pause()
             self._paused.add(consumer.name)
-            logger.info("%s paused by %s", consumer.name, subject)
         return admin_pb2.PauseResponse(paused=sorted(self._paused))
 
     def Resume(  # the contract's name
         self, request: admin_pb2.ResumeRequest, context: grpc.ServicerContext
     ) -> admin_pb2.ResumeResponse:
         """Lets a consumer, or all of them, go on."""
-        subject = self._authorize(context)
         for consumer in self._named(request.consumer, context):
             consumer.resume()
             self._paused.discard(consumer.name)
-            logger.info("%s resumed by %s", consumer.name, subject)
         return admin_pb2.ResumeResponse(paused=sorted(self._paused))
 
     def _named(self, name: str, context: grpc.ServicerContext) -> list[AdminConsumer]:
@@ -186,20 +178,6 @@ class AdminService(admin_pb2_grpc.AdminServicer):
                 f"{self._service} has no consumer {name!r}; it has {', '.join(self._consumers)}",
             )
         return [self._consumers[name]]
-
-    def _authorize(self, context: grpc.ServicerContext) -> str:
-        """The operator who asks; ends the call for anyone else."""
-        metadata = {str(key): str(value) for key, value in context.invocation_metadata()}
-        scheme, _, token = metadata.get("authorization", "").partition(" ")
-        try:
-            if scheme.lower() != "bearer" or not token:
-                raise InvalidToken("the metadata `authorization: Bearer <token>` is missing")
-            caller = self._tokens.check(token)
-        except InvalidToken as error:
-            context.abort(grpc.StatusCode.UNAUTHENTICATED, str(error))
-        if "operator" not in caller.roles:
-            context.abort(grpc.StatusCode.PERMISSION_DENIED, "the role `operator` is needed")
-        return caller.subject
 
 
 class DoorbellService(mesh_pb2_grpc.DoorbellServicer):

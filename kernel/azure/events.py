@@ -5,12 +5,14 @@ from itertools import islice
 
 from kernel.azure.calls import Parallel
 from kernel.azure.entities import data_of, encode, entity
-from kernel.azure.table import Table, within
+from kernel.azure.table import Table, beginning, within
 from kernel.errors import StorageUnavailable
 from kernel.ports import check_size
 from prism.envelope.v1.envelope_pb2 import Commit, Snapshot
 
 SNAPSHOT_ROW = "latest"
+# The property that repeats the commit's version, so that events can be counted without reading them.
+VERSION = "version"
 
 
 class AzureEventStore:
@@ -29,7 +31,8 @@ class AzureEventStore:
     def _append(self, commit_and_data: tuple[Commit, bytes]) -> bool:
         commit, data = commit_and_data
         partition, row = encode(commit.stream), row_key(commit.number)
-        if self._commits.insert("events.append", entity(partition, row, data)) is not None:
+        stored_commit = entity(partition, row, data) | {VERSION: commit.version}
+        if self._commits.insert("events.append", stored_commit) is not None:
             return True
         # Another commit holds the place, or this one does: then the answer was lost on its way.
         stored = self._commits.get("events.append", partition, row)
@@ -64,10 +67,16 @@ class AzureEventStore:
         data = check_size(snapshot.SerializeToString())
         self._snapshots.put("snapshots.put", entity(encode(snapshot.stream), SNAPSHOT_ROW, data))
 
-    def scan(self) -> Iterator[Commit]:
-        """Reads the table from its start, in pages."""
-        for stored in self._commits.query("events.read", None):
+    def scan(self, prefix: str = "", after: str = "") -> Iterator[Commit]:
+        """One query, answered in pages."""
+        for stored in self._commits.query("events.read", beginning(encode(prefix), encode(after))):
             yield Commit.FromString(data_of(stored))
+
+    def count(self, prefix: str = "") -> int:
+        """Adds up the versions of the streams' last commits, of which it reads no more than the keys."""
+        select = ["PartitionKey", "RowKey", VERSION]
+        found = self._commits.query("events.count", beginning(encode(prefix)), select=select)
+        return sum({stored["PartitionKey"]: int(stored[VERSION]) for stored in found}.values())
 
 
 def row_key(number: int) -> str:

@@ -11,6 +11,7 @@ from azure.data.tables import TableClient, TableEntity, UpdateMode
 
 from kernel.azure.calls import calling, creating
 from kernel.azure.entities import quoted
+from kernel.ports import end_of
 
 # The SDK does not repeat an insert whose answer was lost. Ours may be repeated: it meets itself.
 INSERT_OPTIONS: dict[str, Any] = {
@@ -86,6 +87,12 @@ def within(partition: str, *, above: str = "", first: str = "", last: str = "") 
     bounds = {"gt": above, "ge": first, "le": last}
     rows = [f" and RowKey {sign} {quoted(row)}" for sign, row in bounds.items() if row]
     return f"PartitionKey eq {quoted(partition)}" + "".join(rows)
+
+
+def beginning(start: str, after: str = "") -> str | None:
+    """The query of all partitions whose keys begin with a text, and are above another one; None: of all."""
+    bounds = {"ge": start, "lt": end_of(start) if start else "", "gt": after}
+    return " and ".join(f"PartitionKey {sign} {quoted(key)}" for sign, key in bounds.items() if key) or None
 
 
 def etag_of(answer: Mapping[str, Any]) -> str:

@@ -1,13 +1,13 @@
 """The view store on Table Storage: one entity a row."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from azure.data.tables import TableEntity
 
 from kernel.azure.calls import Parallel
-from kernel.azure.entities import data_of, decode, encode, entity, quoted
-from kernel.azure.table import LARGEST_PAGE, Table, within
+from kernel.azure.entities import data_of, decode, encode, entity
+from kernel.azure.table import LARGEST_PAGE, Table, beginning, within
 from kernel.ports import Row, RowId, check_size
 
 
@@ -55,11 +55,25 @@ class AzureViewStore:
         found = self._rows.query("views.page", where, min(limit, LARGEST_PAGE))
         return [row_of(RowId(view, partition, decode(e["RowKey"])), e) for e in islice(found, limit)]
 
+    def scan(self, view: str) -> Iterator[Row]:
+        """One query, answered in pages."""
+        start = partition_key(view, "")
+        for stored in self._rows.query("views.scan", beginning(start)):
+            partition = decode(stored["PartitionKey"].removeprefix(start))
+            yield row_of(RowId(view, partition, decode(stored["RowKey"])), stored)
+
+    def delete(self, ids: Sequence[RowId]) -> None:
+        """Deletes one entity a row, several at once."""
+        self._parallel.map(
+            lambda id_: self._rows.delete(
+                "views.delete", partition_key(id_.view, id_.partition), encode(id_.key)
+            ),
+            ids,
+        )
+
     def drop(self, view: str) -> None:
         """Deletes row by row, several at once; another reader may see a part until it returns."""
-        # `}` is the character after `|`: these are the keys that begin with `view|`.
-        start, end = f"{encode(view)}|", f"{encode(view)}}}"
-        where = f"PartitionKey ge {quoted(start)} and PartitionKey lt {quoted(end)}"
+        where = beginning(partition_key(view, ""))
         found = self._rows.query("views.drop", where, select=["PartitionKey", "RowKey"])
         while chunk := list(islice(found, LARGEST_PAGE)):
             self._parallel.map(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from kernel.embedded.database import Database
-from kernel.ports import check_size
+from kernel.ports import check_size, end_of
 from prism.envelope.v1.envelope_pb2 import Commit, Snapshot
 
 # Not WITHOUT ROWID: a row past a quarter of a page would spill into a page of its own.
@@ -21,12 +21,19 @@ AT = "SELECT data FROM commits WHERE stream = ? AND number = ?"
 READ = "SELECT data FROM commits WHERE stream = ? AND number > ? ORDER BY number LIMIT ?"
 SCAN = """
 SELECT stream, number, data FROM commits
-WHERE (stream, number) > (?, ?) ORDER BY stream, number LIMIT ?
+WHERE (stream, number) > (?, ?) AND stream < ? ORDER BY stream, number LIMIT ?
+"""
+LATEST = """
+SELECT data FROM commits JOIN
+    (SELECT stream, max(number) AS number FROM commits WHERE stream >= ? AND stream < ? GROUP BY stream)
+    USING (stream, number)
 """
 GET_SNAPSHOT = "SELECT data FROM snapshots WHERE stream = ?"
 PUT_SNAPSHOT = "INSERT OR REPLACE INTO snapshots (stream, data) VALUES (?, ?)"
 # A scan reads this many commits a transaction, so that it never holds one open for long.
 SCAN_CHUNK = 500
+# Of a commit: above any that there can be.
+LAST_NUMBER = 2**32
 
 
 class EmbeddedEventStore:
@@ -63,12 +70,18 @@ class EmbeddedEventStore:
         with self._database.write("snapshots.put") as connection:
             connection.execute(PUT_SNAPSHOT, (snapshot.stream, data))
 
-    def scan(self) -> Iterator[Commit]:
+    def scan(self, prefix: str = "", after: str = "") -> Iterator[Commit]:
         """Reads stream by stream, in chunks."""
-        rows = [("", 0, b"")]
+        rows = [(max(prefix, after), LAST_NUMBER if after >= prefix else 0, b"")]
         while rows:
             stream, number, _ = rows[-1]
             with self._database.read("events.read") as connection:
-                rows = connection.execute(SCAN, (stream, number, SCAN_CHUNK)).fetchall()
+                rows = connection.execute(SCAN, (stream, number, end_of(prefix), SCAN_CHUNK)).fetchall()
             for _, _, data in rows:
                 yield Commit.FromString(data)
+
+    def count(self, prefix: str = "") -> int:
+        """Adds up the versions of the streams' last commits, in one query."""
+        with self._database.read("events.count") as connection:
+            rows = connection.execute(LATEST, (prefix, end_of(prefix)))
+            return sum(Commit.FromString(data).version for (data,) in rows)

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from kernel.embedded.database import Database
 from kernel.ports import Row, RowId, check_size
@@ -25,9 +25,16 @@ PAGE = """
 SELECT key, data, etag FROM rows
 WHERE view = ? AND partition = ? AND key >= ? AND key > ? AND key <= ? ORDER BY key LIMIT ?
 """
+SCAN = """
+SELECT partition, key, data, etag FROM rows
+WHERE view = ? AND (partition, key) > (?, ?) ORDER BY partition, key LIMIT ?
+"""
+DELETE = "DELETE FROM rows WHERE view = ? AND partition = ? AND key = ?"
 DROP = "DELETE FROM rows WHERE rowid IN (SELECT rowid FROM rows WHERE view = ? LIMIT ?)"
 # A drop deletes this many rows a transaction, so that it never keeps writers waiting.
 DROP_CHUNK = 1000
+# A scan reads this many rows a transaction.
+SCAN_CHUNK = 1000
 
 
 class EmbeddedViewStore:
@@ -66,6 +73,21 @@ class EmbeddedViewStore:
         with self._database.read("views.page") as connection:
             found = connection.execute(PAGE, bounds).fetchall()
         return [Row(RowId(view, partition, key), data, etag) for key, data, etag in found]
+
+    def scan(self, view: str) -> Iterator[Row]:
+        """Reads in chunks."""
+        rows = [("", "", b"", "")]
+        while rows:
+            partition, key, _, _ = rows[-1]
+            with self._database.read("views.scan") as connection:
+                rows = connection.execute(SCAN, (view, partition, key, SCAN_CHUNK)).fetchall()
+            for partition, key, data, etag in rows:
+                yield Row(RowId(view, partition, key), data, etag)
+
+    def delete(self, ids: Sequence[RowId]) -> None:
+        """Deletes in one transaction."""
+        with self._database.write("views.delete") as connection:
+            connection.executemany(DELETE, [(id_.view, id_.partition, id_.key) for id_ in ids])
 
     def drop(self, view: str) -> None:
         """Deletes in chunks; another reader may see a part of the view until it returns."""

@@ -129,6 +129,20 @@ def test_a_scan_sees_every_stream_in_its_order(events: EventStore) -> None:
     assert seen == {stream: list(range(1, 13)) for stream in streams}
 
 
+def test_a_scan_and_a_count_keep_to_a_prefix(events: EventStore) -> None:
+    wanted = [commit(name, number) for name in ("cart-a", "cart-b", "cart.c", "carts-d") for number in (1, 2)]
+    events.append(wanted)
+    assert list(events.scan("cart-")) == wanted[:4]
+    assert list(events.scan("cart-", after="cart-a")) == wanted[2:4]
+    assert list(events.scan(after="cart-b")) == wanted[4:]
+    assert list(events.scan("order-")) == []
+    assert (events.count("cart-"), events.count(), events.count("order-")) == (
+        wanted[1].version + wanted[3].version,
+        sum(last.version for last in wanted[1::2]),
+        0,
+    )
+
+
 def test_a_scan_goes_on_past_one_page(events: EventStore) -> None:
     wanted = history("cart-1", 1020)
     events.append(wanted)

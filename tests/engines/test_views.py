@@ -118,6 +118,29 @@ def test_pages_chain_until_the_end(views: ViewStore) -> None:
     assert len(views.page("carts", "p", limit=2000)) == 1020
 
 
+def test_a_scan_sees_every_row_of_a_view_in_order(views: ViewStore) -> None:
+    places = [(partition, key) for partition in ("", "a", "a.b", "a|b", "b#") for key in ("k", "k/1", "k|")]
+    wanted = [row(key, partition=partition) for partition, key in sorted(places)]
+    views.save([*wanted, row("k", view="cart"), row("k", view="carts2"), row("k", view="carts|2")])
+    assert [found.id for found in views.scan("carts")] == [r.id for r in wanted]
+    assert list(views.scan("carts")) == views.get([r.id for r in wanted])
+    assert list(views.scan("no such view")) == []
+
+
+def test_a_scan_goes_on_past_one_page(views: ViewStore) -> None:
+    wanted = [row(f"k{i:04}") for i in range(1020)]
+    views.save(wanted)
+    assert [found.id for found in views.scan("carts")] == [r.id for r in wanted]
+
+
+def test_deleted_rows_are_gone_and_their_neighbours_stay(views: ViewStore) -> None:
+    rows = [row(f"k{i}", partition=f"p{i % 3}") for i in range(40)]
+    views.save(rows)
+    views.delete([r.id for r in rows[1:]])
+    views.delete([r.id for r in rows[1:3]])
+    assert [found.id for found in views.scan("carts")] == [rows[0].id]
+
+
 def test_parts_of_an_id_do_not_run_into_each_other(views: ViewStore) -> None:
     views.save([row("k", b"1", "a|b", "c"), row("k", b"2", "a", "b|c"), row("k", b"3", "a", "")])
     assert [r.data for r in views.page("a|b", "c")] == [b"1"]

@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from prism.admin.v1 import decoded_pb2 as prism_dot_admin_dot_v1_dot_decoded__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aprism/admin/v1/admin.proto\x12\x0eprism.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x0f\n\rStatusRequest\"\xd4\x02\n\x0eStatusResponse\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12.\n\nstarted_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x06uptime\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x31\n\tconsumers\x18\x05 \x03(\x0b\x32\x1e.prism.admin.v1.ConsumerStatus\x12G\n\rstorage_calls\x18\x06 \x03(\x0b\x32\x30.prism.admin.v1.StatusResponse.StorageCallsEntry\x12\x14\n\x0cmemory_bytes\x18\x07 \x01(\x04\x1a\x33\n\x11StorageCallsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"\xcf\x01\n\x0e\x43onsumerStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06paused\x18\x02 \x01(\x08\x12\x11\n\tin_flight\x18\x03 \x01(\r\x12\r\n\x05\x64\x65pth\x18\x04 \x01(\x04\x12-\n\noldest_age\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03lag\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07handled\x18\x07 \x01(\x04\x12\x15\n\rdead_lettered\x18\x08 \x01(\x04\" \n\x0cPauseRequest\x12\x10\n\x08\x63onsumer\x18\x01 \x01(\t\"\x1f\n\rPauseResponse\x12\x0e\n\x06paused\x18\x01 \x03(\t\"!\n\rResumeRequest\x12\x10\n\x08\x63onsumer\x18\x01 \x01(\t\" \n\x0eResumeResponse\x12\x0e\n\x06paused\x18\x01 \x03(\t2\xdf\x01\n\x05\x41\x64min\x12G\n\x06Status\x12\x1d.prism.admin.v1.StatusRequest\x1a\x1e.prism.admin.v1.StatusResponse\x12\x44\n\x05Pause\x12\x1c.prism.admin.v1.PauseRequest\x1a\x1d.prism.admin.v1.PauseResponse\x12G\n\x06Resume\x12\x1d.prism.admin.v1.ResumeRequest\x1a\x1e.prism.admin.v1.ResumeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aprism/admin/v1/admin.proto\x12\x0eprism.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cprism/admin/v1/decoded.proto\"\x0f\n\rStatusRequest\"\xd4\x02\n\x0eStatusResponse\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12.\n\nstarted_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x06uptime\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x31\n\tconsumers\x18\x05 \x03(\x0b\x32\x1e.prism.admin.v1.ConsumerStatus\x12G\n\rstorage_calls\x18\x06 \x03(\x0b\x32\x30.prism.admin.v1.StatusResponse.StorageCallsEntry\x12\x14\n\x0cmemory_bytes\x18\x07 \x01(\x04\x1a\x33\n\x11StorageCallsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"\x9b\x02\n\x0e\x43onsumerStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06paused\x18\x02 \x01(\x08\x12\x11\n\tin_flight\x18\x03 \x01(\r\x12\r\n\x05\x64\x65pth\x18\x04 \x01(\x04\x12-\n\noldest_age\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03lag\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07handled\x18\x07 \x01(\x04\x12\x15\n\rdead_lettered\x18\x08 \x01(\x04\x12\x14\n\x0c\x64\x65\x61\x64_letters\x18\t \x01(\r\x12\x0f\n\x07retried\x18\n \x01(\x04\x12\x0c\n\x04left\x18\x0b \x01(\x04\x12\x15\n\runknown_types\x18\x0c \x03(\t\" \n\x0cPauseRequest\x12\x10\n\x08\x63onsumer\x18\x01 \x01(\t\"\x1f\n\rPauseResponse\x12\x0e\n\x06paused\x18\x01 \x03(\t\"!\n\rResumeRequest\x12\x10\n\x08\x63onsumer\x18\x01 \x01(\t\" \n\x0eResumeResponse\x12\x0e\n\x06paused\x18\x01 \x03(\t\"N\n\x16ListDeadLettersRequest\x12\r\n\x05queue\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"f\n\x17ListDeadLettersResponse\x12\x32\n\x07letters\x18\x01 \x03(\x0b\x32!.prism.admin.v1.DeadLetterSummary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xab\x01\n\x11\x44\x65\x61\x64LetterSummary\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05queue\x18\x02 \x01(\t\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x12\n\ndeliveries\x18\x05 \x01(\r\x12-\n\x05items\x18\x06 \x03(\x0b\x32\x1e.prism.admin.v1.DeadLetterItem\":\n\x0e\x44\x65\x61\x64LetterItem\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0e\n\x06stream\x18\x03 \x01(\t\"1\n\x14GetDeadLetterRequest\x12\r\n\x05queue\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\"\x80\x01\n\x15GetDeadLetterResponse\x12\x31\n\x06letter\x18\x01 \x01(\x0b\x32!.prism.admin.v1.DeadLetterSummary\x12&\n\x05items\x18\x02 \x03(\x0b\x32\x17.prism.admin.v1.Decoded\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\"7\n\x19RequeueDeadLettersRequest\x12\r\n\x05queue\x18\x01 \x01(\t\x12\x0b\n\x03ids\x18\x02 \x03(\t\"M\n\x1aRequeueDeadLettersResponse\x12\x10\n\x08requeued\x18\x01 \x01(\r\x12\x0f\n\x07missing\x18\x02 \x03(\t\x12\x0c\n\x04more\x18\x03 \x01(\x08\"G\n\x19\x44iscardDeadLettersRequest\x12\r\n\x05queue\x18\x01 \x01(\t\x12\x0b\n\x03ids\x18\x02 \x03(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"@\n\x1a\x44iscardDeadLettersResponse\x12\x11\n\tdiscarded\x18\x01 \x01(\r\x12\x0f\n\x07missing\x18\x02 \x03(\t2\xfb\x04\n\x05\x41\x64min\x12G\n\x06Status\x12\x1d.prism.admin.v1.StatusRequest\x1a\x1e.prism.admin.v1.StatusResponse\x12\x44\n\x05Pause\x12\x1c.prism.admin.v1.PauseRequest\x1a\x1d.prism.admin.v1.PauseResponse\x12G\n\x06Resume\x12\x1d.prism.admin.v1.ResumeRequest\x1a\x1e.prism.admin.v1.ResumeResponse\x12\x62\n\x0fListDeadLetters\x12&.prism.admin.v1.ListDeadLettersRequest\x1a\'.prism.admin.v1.ListDeadLettersResponse\x12\\\n\rGetDeadLetter\x12$.prism.admin.v1.GetDeadLetterRequest\x1a%.prism.admin.v1.GetDeadLetterResponse\x12k\n\x12RequeueDeadLetters\x12).prism.admin.v1.RequeueDeadLettersRequest\x1a*.prism.admin.v1.RequeueDeadLettersResponse\x12k\n\x12\x44iscardDeadLetters\x12).prism.admin.v1.DiscardDeadLettersRequest\x1a*.prism.admin.v1.DiscardDeadLettersResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,22 +36,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_STATUSRESPONSE_STORAGECALLSENTRY']._loaded_options = None
   _globals['_STATUSRESPONSE_STORAGECALLSENTRY']._serialized_options = b'8\001'
-  _globals['_STATUSREQUEST']._serialized_start=111
-  _globals['_STATUSREQUEST']._serialized_end=126
-  _globals['_STATUSRESPONSE']._serialized_start=129
-  _globals['_STATUSRESPONSE']._serialized_end=469
-  _globals['_STATUSRESPONSE_STORAGECALLSENTRY']._serialized_start=418
-  _globals['_STATUSRESPONSE_STORAGECALLSENTRY']._serialized_end=469
-  _globals['_CONSUMERSTATUS']._serialized_start=472
-  _globals['_CONSUMERSTATUS']._serialized_end=679
-  _globals['_PAUSEREQUEST']._serialized_start=681
-  _globals['_PAUSEREQUEST']._serialized_end=713
-  _globals['_PAUSERESPONSE']._serialized_start=715
-  _globals['_PAUSERESPONSE']._serialized_end=746
-  _globals['_RESUMEREQUEST']._serialized_start=748
-  _globals['_RESUMEREQUEST']._serialized_end=781
-  _globals['_RESUMERESPONSE']._serialized_start=783
-  _globals['_RESUMERESPONSE']._serialized_end=815
-  _globals['_ADMIN']._serialized_start=818
-  _globals['_ADMIN']._serialized_end=1041
+  _globals['_STATUSREQUEST']._serialized_start=141
+  _globals['_STATUSREQUEST']._serialized_end=156
+  _globals['_STATUSRESPONSE']._serialized_start=159
+  _globals['_STATUSRESPONSE']._serialized_end=499
+  _globals['_STATUSRESPONSE_STORAGECALLSENTRY']._serialized_start=448
+  _globals['_STATUSRESPONSE_STORAGECALLSENTRY']._serialized_end=499
+  _globals['_CONSUMERSTATUS']._serialized_start=502
+  _globals['_CONSUMERSTATUS']._serialized_end=785
+  _globals['_PAUSEREQUEST']._serialized_start=787
+  _globals['_PAUSEREQUEST']._serialized_end=819
+  _globals['_PAUSERESPONSE']._serialized_start=821
+  _globals['_PAUSERESPONSE']._serialized_end=852
+  _globals['_RESUMEREQUEST']._serialized_start=854
+  _globals['_RESUMEREQUEST']._serialized_end=887
+  _globals['_RESUMERESPONSE']._serialized_start=889
+  _globals['_RESUMERESPONSE']._serialized_end=921
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=923
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=1001
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=1003
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=1105
+  _globals['_DEADLETTERSUMMARY']._serialized_start=1108
+  _globals['_DEADLETTERSUMMARY']._serialized_end=1279
+  _globals['_DEADLETTERITEM']._serialized_start=1281
+  _globals['_DEADLETTERITEM']._serialized_end=1339
+  _globals['_GETDEADLETTERREQUEST']._serialized_start=1341
+  _globals['_GETDEADLETTERREQUEST']._serialized_end=1390
+  _globals['_GETDEADLETTERRESPONSE']._serialized_start=1393
+  _globals['_GETDEADLETTERRESPONSE']._serialized_end=1521
+  _globals['_REQUEUEDEADLETTERSREQUEST']._serialized_start=1523
+  _globals['_REQUEUEDEADLETTERSREQUEST']._serialized_end=1578
+  _globals['_REQUEUEDEADLETTERSRESPONSE']._serialized_start=1580
+  _globals['_REQUEUEDEADLETTERSRESPONSE']._serialized_end=1657
+  _globals['_DISCARDDEADLETTERSREQUEST']._serialized_start=1659
+  _globals['_DISCARDDEADLETTERSREQUEST']._serialized_end=1730
+  _globals['_DISCARDDEADLETTERSRESPONSE']._serialized_start=1732
+  _globals['_DISCARDDEADLETTERSRESPONSE']._serialized_end=1796
+  _globals['_ADMIN']._serialized_start=1799
+  _globals['_ADMIN']._serialized_end=2434
 # @@protoc_insertion_point(module_scope)

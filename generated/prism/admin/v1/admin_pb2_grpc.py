@@ -49,6 +49,26 @@ class AdminStub:
                 request_serializer=prism_dot_admin_dot_v1_dot_admin__pb2.ResumeRequest.SerializeToString,
                 response_deserializer=prism_dot_admin_dot_v1_dot_admin__pb2.ResumeResponse.FromString,
                 _registered_method=True)
+        self.ListDeadLetters = channel.unary_unary(
+                '/prism.admin.v1.Admin/ListDeadLetters',
+                request_serializer=prism_dot_admin_dot_v1_dot_admin__pb2.ListDeadLettersRequest.SerializeToString,
+                response_deserializer=prism_dot_admin_dot_v1_dot_admin__pb2.ListDeadLettersResponse.FromString,
+                _registered_method=True)
+        self.GetDeadLetter = channel.unary_unary(
+                '/prism.admin.v1.Admin/GetDeadLetter',
+                request_serializer=prism_dot_admin_dot_v1_dot_admin__pb2.GetDeadLetterRequest.SerializeToString,
+                response_deserializer=prism_dot_admin_dot_v1_dot_admin__pb2.GetDeadLetterResponse.FromString,
+                _registered_method=True)
+        self.RequeueDeadLetters = channel.unary_unary(
+                '/prism.admin.v1.Admin/RequeueDeadLetters',
+                request_serializer=prism_dot_admin_dot_v1_dot_admin__pb2.RequeueDeadLettersRequest.SerializeToString,
+                response_deserializer=prism_dot_admin_dot_v1_dot_admin__pb2.RequeueDeadLettersResponse.FromString,
+                _registered_method=True)
+        self.DiscardDeadLetters = channel.unary_unary(
+                '/prism.admin.v1.Admin/DiscardDeadLetters',
+                request_serializer=prism_dot_admin_dot_v1_dot_admin__pb2.DiscardDeadLettersRequest.SerializeToString,
+                response_deserializer=prism_dot_admin_dot_v1_dot_admin__pb2.DiscardDeadLettersResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServicer:
@@ -76,6 +96,36 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListDeadLetters(self, request, context):
+        """The dead letters of the worker's queues, a queue after the other, each oldest first.
+        NOT_FOUND for a queue that this worker does not consume; so for all below.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDeadLetter(self, request, context):
+        """One dead letter with its content decoded. NOT_FOUND when it is gone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RequeueDeadLetters(self, request, context):
+        """Puts dead letters back into their queue, where they are handled as if they had just come. Twice
+        is harmless: handlers bear repeats.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiscardDeadLetters(self, request, context):
+        """Deletes dead letters for good. The log keeps who did it, why, and what they were.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -93,6 +143,26 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.Resume,
                     request_deserializer=prism_dot_admin_dot_v1_dot_admin__pb2.ResumeRequest.FromString,
                     response_serializer=prism_dot_admin_dot_v1_dot_admin__pb2.ResumeResponse.SerializeToString,
+            ),
+            'ListDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeadLetters,
+                    request_deserializer=prism_dot_admin_dot_v1_dot_admin__pb2.ListDeadLettersRequest.FromString,
+                    response_serializer=prism_dot_admin_dot_v1_dot_admin__pb2.ListDeadLettersResponse.SerializeToString,
+            ),
+            'GetDeadLetter': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDeadLetter,
+                    request_deserializer=prism_dot_admin_dot_v1_dot_admin__pb2.GetDeadLetterRequest.FromString,
+                    response_serializer=prism_dot_admin_dot_v1_dot_admin__pb2.GetDeadLetterResponse.SerializeToString,
+            ),
+            'RequeueDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequeueDeadLetters,
+                    request_deserializer=prism_dot_admin_dot_v1_dot_admin__pb2.RequeueDeadLettersRequest.FromString,
+                    response_serializer=prism_dot_admin_dot_v1_dot_admin__pb2.RequeueDeadLettersResponse.SerializeToString,
+            ),
+            'DiscardDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiscardDeadLetters,
+                    request_deserializer=prism_dot_admin_dot_v1_dot_admin__pb2.DiscardDeadLettersRequest.FromString,
+                    response_serializer=prism_dot_admin_dot_v1_dot_admin__pb2.DiscardDeadLettersResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -176,6 +246,114 @@ class Admin:
             '/prism.admin.v1.Admin/Resume',
             prism_dot_admin_dot_v1_dot_admin__pb2.ResumeRequest.SerializeToString,
             prism_dot_admin_dot_v1_dot_admin__pb2.ResumeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/prism.admin.v1.Admin/ListDeadLetters',
+            prism_dot_admin_dot_v1_dot_admin__pb2.ListDeadLettersRequest.SerializeToString,
+            prism_dot_admin_dot_v1_dot_admin__pb2.ListDeadLettersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDeadLetter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/prism.admin.v1.Admin/GetDeadLetter',
+            prism_dot_admin_dot_v1_dot_admin__pb2.GetDeadLetterRequest.SerializeToString,
+            prism_dot_admin_dot_v1_dot_admin__pb2.GetDeadLetterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequeueDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/prism.admin.v1.Admin/RequeueDeadLetters',
+            prism_dot_admin_dot_v1_dot_admin__pb2.RequeueDeadLettersRequest.SerializeToString,
+            prism_dot_admin_dot_v1_dot_admin__pb2.RequeueDeadLettersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiscardDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/prism.admin.v1.Admin/DiscardDeadLetters',
+            prism_dot_admin_dot_v1_dot_admin__pb2.DiscardDeadLettersRequest.SerializeToString,
+            prism_dot_admin_dot_v1_dot_admin__pb2.DiscardDeadLettersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,18 @@ class AdminStub:
     """
     Resume: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ResumeRequest, _admin_pb2.ResumeResponse]
     """Lets a paused consumer go on."""
+    ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListDeadLettersRequest, _admin_pb2.ListDeadLettersResponse]
+    """The dead letters of the worker's queues, a queue after the other, each oldest first.
+    NOT_FOUND for a queue that this worker does not consume; so for all below.
+    """
+    GetDeadLetter: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetDeadLetterRequest, _admin_pb2.GetDeadLetterResponse]
+    """One dead letter with its content decoded. NOT_FOUND when it is gone."""
+    RequeueDeadLetters: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RequeueDeadLettersRequest, _admin_pb2.RequeueDeadLettersResponse]
+    """Puts dead letters back into their queue, where they are handled as if they had just come. Twice
+    is harmless: handlers bear repeats.
+    """
+    DiscardDeadLetters: _grpc.UnaryUnaryMultiCallable[_admin_pb2.DiscardDeadLettersRequest, _admin_pb2.DiscardDeadLettersResponse]
+    """Deletes dead letters for good. The log keeps who did it, why, and what they were."""
 
 @_typing.type_check_only
 class AdminAsyncStub(AdminStub):
@@ -53,6 +65,18 @@ class AdminAsyncStub(AdminStub):
     """
     Resume: _aio.UnaryUnaryMultiCallable[_admin_pb2.ResumeRequest, _admin_pb2.ResumeResponse]  # type: ignore[assignment]
     """Lets a paused consumer go on."""
+    ListDeadLetters: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListDeadLettersRequest, _admin_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
+    """The dead letters of the worker's queues, a queue after the other, each oldest first.
+    NOT_FOUND for a queue that this worker does not consume; so for all below.
+    """
+    GetDeadLetter: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetDeadLetterRequest, _admin_pb2.GetDeadLetterResponse]  # type: ignore[assignment]
+    """One dead letter with its content decoded. NOT_FOUND when it is gone."""
+    RequeueDeadLetters: _aio.UnaryUnaryMultiCallable[_admin_pb2.RequeueDeadLettersRequest, _admin_pb2.RequeueDeadLettersResponse]  # type: ignore[assignment]
+    """Puts dead letters back into their queue, where they are handled as if they had just come. Twice
+    is harmless: handlers bear repeats.
+    """
+    DiscardDeadLetters: _aio.UnaryUnaryMultiCallable[_admin_pb2.DiscardDeadLettersRequest, _admin_pb2.DiscardDeadLettersResponse]  # type: ignore[assignment]
+    """Deletes dead letters for good. The log keeps who did it, why, and what they were."""
 
 class AdminServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -80,5 +104,41 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.ResumeResponse, _abc.Awaitable[_admin_pb2.ResumeResponse]]:
         """Lets a paused consumer go on."""
+
+    @_abc_1.abstractmethod
+    def ListDeadLetters(
+        self,
+        request: _admin_pb2.ListDeadLettersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListDeadLettersResponse, _abc.Awaitable[_admin_pb2.ListDeadLettersResponse]]:
+        """The dead letters of the worker's queues, a queue after the other, each oldest first.
+        NOT_FOUND for a queue that this worker does not consume; so for all below.
+        """
+
+    @_abc_1.abstractmethod
+    def GetDeadLetter(
+        self,
+        request: _admin_pb2.GetDeadLetterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.GetDeadLetterResponse, _abc.Awaitable[_admin_pb2.GetDeadLetterResponse]]:
+        """One dead letter with its content decoded. NOT_FOUND when it is gone."""
+
+    @_abc_1.abstractmethod
+    def RequeueDeadLetters(
+        self,
+        request: _admin_pb2.RequeueDeadLettersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.RequeueDeadLettersResponse, _abc.Awaitable[_admin_pb2.RequeueDeadLettersResponse]]:
+        """Puts dead letters back into their queue, where they are handled as if they had just come. Twice
+        is harmless: handlers bear repeats.
+        """
+
+    @_abc_1.abstractmethod
+    def DiscardDeadLetters(
+        self,
+        request: _admin_pb2.DiscardDeadLettersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.DiscardDeadLettersResponse, _abc.Awaitable[_admin_pb2.DiscardDeadLettersResponse]]:
+        """Deletes dead letters for good. The log keeps who did it, why, and what they were."""
 
 def add_AdminServicer_to_server(servicer: AdminServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -39,7 +39,7 @@ class Envelope(_message.Message):
     def __init__(self, id: _Optional[str] = ..., type: _Optional[str] = ..., stream: _Optional[str] = ..., version: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subject: _Optional[str] = ..., roles: _Optional[_Iterable[str]] = ..., correlation_id: _Optional[str] = ..., causation_id: _Optional[str] = ..., traceparent: _Optional[str] = ..., data: _Optional[bytes] = ..., expected_version: _Optional[int] = ...) -> None: ...
 
 class Outcome(_message.Message):
-    __slots__ = ("command_id", "status", "stream", "version", "code", "detail", "events", "subject")
+    __slots__ = ("command_id", "status", "stream", "version", "code", "detail", "events", "subject", "command_type", "causation_id", "traceparent", "stages")
     class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATUS_UNSPECIFIED: _ClassVar[Outcome.Status]
@@ -60,6 +60,10 @@ class Outcome(_message.Message):
     DETAIL_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    COMMAND_TYPE_FIELD_NUMBER: _ClassVar[int]
+    CAUSATION_ID_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
+    STAGES_FIELD_NUMBER: _ClassVar[int]
     command_id: str
     status: Outcome.Status
     stream: str
@@ -68,7 +72,31 @@ class Outcome(_message.Message):
     detail: str
     events: _containers.RepeatedCompositeFieldContainer[EventRef]
     subject: str
-    def __init__(self, command_id: _Optional[str] = ..., status: _Optional[_Union[Outcome.Status, str]] = ..., stream: _Optional[str] = ..., version: _Optional[int] = ..., code: _Optional[str] = ..., detail: _Optional[str] = ..., events: _Optional[_Iterable[_Union[EventRef, _Mapping]]] = ..., subject: _Optional[str] = ...) -> None: ...
+    command_type: str
+    causation_id: str
+    traceparent: str
+    stages: Stages
+    def __init__(self, command_id: _Optional[str] = ..., status: _Optional[_Union[Outcome.Status, str]] = ..., stream: _Optional[str] = ..., version: _Optional[int] = ..., code: _Optional[str] = ..., detail: _Optional[str] = ..., events: _Optional[_Iterable[_Union[EventRef, _Mapping]]] = ..., subject: _Optional[str] = ..., command_type: _Optional[str] = ..., causation_id: _Optional[str] = ..., traceparent: _Optional[str] = ..., stages: _Optional[_Union[Stages, _Mapping]] = ...) -> None: ...
+
+class Stages(_message.Message):
+    __slots__ = ("accepted_at", "queued_at", "received_at", "decided_at", "appended_at", "published_at", "handled_at", "projected_at")
+    ACCEPTED_AT_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_AT_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_AT_FIELD_NUMBER: _ClassVar[int]
+    DECIDED_AT_FIELD_NUMBER: _ClassVar[int]
+    APPENDED_AT_FIELD_NUMBER: _ClassVar[int]
+    PUBLISHED_AT_FIELD_NUMBER: _ClassVar[int]
+    HANDLED_AT_FIELD_NUMBER: _ClassVar[int]
+    PROJECTED_AT_FIELD_NUMBER: _ClassVar[int]
+    accepted_at: _timestamp_pb2.Timestamp
+    queued_at: _timestamp_pb2.Timestamp
+    received_at: _timestamp_pb2.Timestamp
+    decided_at: _timestamp_pb2.Timestamp
+    appended_at: _timestamp_pb2.Timestamp
+    published_at: _timestamp_pb2.Timestamp
+    handled_at: _timestamp_pb2.Timestamp
+    projected_at: _timestamp_pb2.Timestamp
+    def __init__(self, accepted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., queued_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., received_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., decided_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., appended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., published_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., handled_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., projected_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class EventRef(_message.Message):
     __slots__ = ("event_id", "type")
@@ -93,16 +121,24 @@ class Commit(_message.Message):
     def __init__(self, stream: _Optional[str] = ..., number: _Optional[int] = ..., version: _Optional[int] = ..., events: _Optional[_Iterable[_Union[Envelope, _Mapping]]] = ..., outcomes: _Optional[_Iterable[_Union[Outcome, _Mapping]]] = ...) -> None: ...
 
 class CommandMessage(_message.Message):
-    __slots__ = ("commands",)
+    __slots__ = ("commands", "left_since")
     COMMANDS_FIELD_NUMBER: _ClassVar[int]
+    LEFT_SINCE_FIELD_NUMBER: _ClassVar[int]
     commands: _containers.RepeatedCompositeFieldContainer[Envelope]
-    def __init__(self, commands: _Optional[_Iterable[_Union[Envelope, _Mapping]]] = ...) -> None: ...
+    left_since: _timestamp_pb2.Timestamp
+    def __init__(self, commands: _Optional[_Iterable[_Union[Envelope, _Mapping]]] = ..., left_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class CommitMessage(_message.Message):
-    __slots__ = ("commits",)
+    __slots__ = ("commits", "left_since", "appended_at", "published_at")
     COMMITS_FIELD_NUMBER: _ClassVar[int]
+    LEFT_SINCE_FIELD_NUMBER: _ClassVar[int]
+    APPENDED_AT_FIELD_NUMBER: _ClassVar[int]
+    PUBLISHED_AT_FIELD_NUMBER: _ClassVar[int]
     commits: _containers.RepeatedCompositeFieldContainer[CommitEntry]
-    def __init__(self, commits: _Optional[_Iterable[_Union[CommitEntry, _Mapping]]] = ...) -> None: ...
+    left_since: _timestamp_pb2.Timestamp
+    appended_at: _timestamp_pb2.Timestamp
+    published_at: _timestamp_pb2.Timestamp
+    def __init__(self, commits: _Optional[_Iterable[_Union[CommitEntry, _Mapping]]] = ..., left_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., appended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., published_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class CommitEntry(_message.Message):
     __slots__ = ("commit", "pointer")
@@ -148,6 +184,52 @@ class ViewRow(_message.Message):
     data: bytes
     progress: _containers.MessageMap[str, Progress]
     def __init__(self, data: _Optional[bytes] = ..., progress: _Optional[_Mapping[str, Progress]] = ...) -> None: ...
+
+class Generations(_message.Message):
+    __slots__ = ("live", "latest", "live_since", "building", "retired")
+    class Building(_message.Message):
+        __slots__ = ("number", "subject", "started_at", "builder", "heartbeat", "after", "done", "total", "rate")
+        NUMBER_FIELD_NUMBER: _ClassVar[int]
+        SUBJECT_FIELD_NUMBER: _ClassVar[int]
+        STARTED_AT_FIELD_NUMBER: _ClassVar[int]
+        BUILDER_FIELD_NUMBER: _ClassVar[int]
+        HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+        AFTER_FIELD_NUMBER: _ClassVar[int]
+        DONE_FIELD_NUMBER: _ClassVar[int]
+        TOTAL_FIELD_NUMBER: _ClassVar[int]
+        RATE_FIELD_NUMBER: _ClassVar[int]
+        number: int
+        subject: str
+        started_at: _timestamp_pb2.Timestamp
+        builder: str
+        heartbeat: _timestamp_pb2.Timestamp
+        after: str
+        done: int
+        total: int
+        rate: float
+        def __init__(self, number: _Optional[int] = ..., subject: _Optional[str] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., builder: _Optional[str] = ..., heartbeat: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., after: _Optional[str] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., rate: _Optional[float] = ...) -> None: ...
+    class Retired(_message.Message):
+        __slots__ = ("number", "since", "dropping", "failure")
+        NUMBER_FIELD_NUMBER: _ClassVar[int]
+        SINCE_FIELD_NUMBER: _ClassVar[int]
+        DROPPING_FIELD_NUMBER: _ClassVar[int]
+        FAILURE_FIELD_NUMBER: _ClassVar[int]
+        number: int
+        since: _timestamp_pb2.Timestamp
+        dropping: bool
+        failure: str
+        def __init__(self, number: _Optional[int] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., dropping: _Optional[bool] = ..., failure: _Optional[str] = ...) -> None: ...
+    LIVE_FIELD_NUMBER: _ClassVar[int]
+    LATEST_FIELD_NUMBER: _ClassVar[int]
+    LIVE_SINCE_FIELD_NUMBER: _ClassVar[int]
+    BUILDING_FIELD_NUMBER: _ClassVar[int]
+    RETIRED_FIELD_NUMBER: _ClassVar[int]
+    live: int
+    latest: int
+    live_since: _timestamp_pb2.Timestamp
+    building: Generations.Building
+    retired: _containers.RepeatedCompositeFieldContainer[Generations.Retired]
+    def __init__(self, live: _Optional[int] = ..., latest: _Optional[int] = ..., live_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., building: _Optional[_Union[Generations.Building, _Mapping]] = ..., retired: _Optional[_Iterable[_Union[Generations.Retired, _Mapping]]] = ...) -> None: ...
 
 class Progress(_message.Message):
     __slots__ = ("version", "number")

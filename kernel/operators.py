@@ -1,0 +1,100 @@
+"""Operators: every call of `prism.admin.v1` needs one's token, is checked against its bounds, and is logged."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import grpc
+from google.protobuf import json_format
+from google.protobuf.message import Message
+
+from kernel.errors import StorageUnavailable
+from kernel.tokens import InvalidToken, Tokens
+
+GUARDED = "/prism.admin.v1."
+OPERATOR = "operator"
+# Of a request, in the log.
+MAX_LOGGED_CHARS = 500
+
+logger = logging.getLogger(__name__)
+_subject: ContextVar[str] = ContextVar("operator")
+
+
+def subject() -> str:
+    """Whoever makes the call that this code serves."""
+    return _subject.get()
+
+
+class Guard(grpc.ServerInterceptor):
+    """Lets none but operators call the admin plane, and keeps an audit log of their calls.
+
+    UNAUTHENTICATED without a valid token, PERMISSION_DENIED for another role, UNAVAILABLE where storage is
+    out of reach. Calls of other services pass untouched.
+    """
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Any],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:  # noqa: ANN401 # a handler of any types of messages
+        """Wraps the method that is called."""
+        handler = continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None or not method.startswith(GUARDED):
+            return handler
+        # The admin plane has no other kinds: each takes one request.
+        if handler.response_streaming:
+            return grpc.unary_stream_rpc_method_handler(
+                self._guarded_stream(method, handler.unary_stream),
+                handler.request_deserializer,
+                handler.response_serializer,
+            )
+        return grpc.unary_unary_rpc_method_handler(
+            self._guarded(method, handler.unary_unary),
+            handler.request_deserializer,
+            handler.response_serializer,
+        )
+
+    def _guarded(self, method: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def guarded(request: Message, context: grpc.ServicerContext) -> Any:  # noqa: ANN401 # the method's own type
+            with self._admitted(method, request, context):
+                return call(request, context)
+
+        return guarded
+
+    def _guarded_stream(self, method: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def guarded(request: Message, context: grpc.ServicerContext) -> Iterator[Any]:
+            with self._admitted(method, request, context):
+                yield from call(request, context)
+
+        return guarded
+
+    @contextmanager
+    def _admitted(self, method: str, request: Message, context: grpc.ServicerContext) -> Iterator[None]:
+        name = method.removeprefix(GUARDED)
+        who = self._operator(context)
+        asked = json_format.MessageToJson(request, indent=None)[:MAX_LOGGED_CHARS]
+        logger.info("%s by %s: %s", name, who, asked)
+        _subject.set(who)
+        try:
+            yield
+        except StorageUnavailable as error:
+            context.abort(grpc.StatusCode.UNAVAILABLE, f"storage is out of reach: {error}")
+
+    def _operator(self, context: grpc.ServicerContext) -> str:
+        metadata = {str(key): str(value) for key, value in context.invocation_metadata()}
+        scheme, _, token = metadata.get("authorization", "").partition(" ")
+        try:
+            if scheme.lower() != "bearer" or not token:
+                raise InvalidToken("the metadata `authorization: Bearer <token>` is missing")
+            caller = self._tokens.check(token)
+        except InvalidToken as error:
+            context.abort(grpc.StatusCode.UNAUTHENTICATED, str(error))
+        if OPERATOR not in caller.roles:
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, "the role `operator` is needed")
+        return caller.subject
