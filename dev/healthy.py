@@ -10,11 +10,13 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from dev.probes import get
+from kernel.channels import open_channel
+from kernel.settings import load
 
 
 def serving(port: str) -> bool:
     """True when the gRPC server on the port says that it serves, within two seconds."""
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+    with open_channel(load(), f"127.0.0.1:{port}") as channel:
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=2)
         except grpc.RpcError:

@@ -11,6 +11,8 @@ from dev.ports import is_free
 from dev.supervisor import Program
 from kernel import settings
 from kernel.azure.account import Account
+from kernel.browsers import read_origins
+from kernel.channels import check_files
 from kernel.tokens import open_tokens
 
 SERVICES = ("domain_svc", "projector_svc", "stream_svc", "edge")
@@ -109,6 +111,8 @@ def make(
 def _check_settings(chosen: settings.Settings) -> None:
     """ConfigurationError for what the services would refuse at their start."""
     open_tokens(chosen)
+    check_files(chosen)
+    read_origins(chosen)
     if chosen.prism_storage != "embedded":
         Account(chosen.prism_storage).close()
 

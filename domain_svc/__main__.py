@@ -75,7 +75,7 @@ class DomainService:
     def _bell_of(self, queue: str) -> Callable[[], None]:
         if queue == POLICIES:
             return lambda: self.reactions.ring()
-        return Bell(self._settings.projector_target, queue, self._settings.prism_doorbell).ring
+        return Bell(self._settings, self._settings.projector_target, queue).ring
 
     def _announcer(self) -> Callable[[Sequence[Outcome]], None]:
         updates = UpdateLog(connect(self._settings), self._settings.prism_namespace)

@@ -2,8 +2,6 @@
 
 import logging
 import traceback
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
@@ -32,24 +30,14 @@ from edge.session import add_session
 from edge.telemetry import add_metrics
 from edge.validation import warm
 from kernel import contract, tokens
+from kernel.browsers import read_origins, secured, shared
 from kernel.doorbell import Bell
 from kernel.errors import StorageUnavailable
 from kernel.queues import COMMANDS
 from kernel.settings import Settings
 from kernel.storage import open_storage
 
-if TYPE_CHECKING:
-    from _typeshed import OptExcInfo
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
 logger = logging.getLogger(__name__)
-
-SECURITY_HEADERS = (
-    ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"),
-    ("Referrer-Policy", "no-referrer"),
-)
-POLICY = ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 
 
 def create_app(settings: Settings) -> Flask:
@@ -58,9 +46,9 @@ def create_app(settings: Settings) -> Flask:
     checker = tokens.open_tokens(settings)
     storage = open_storage(settings)
     memory = Memory(settings)
-    bell = Bell(settings.domain_target, COMMANDS, settings.prism_doorbell)
+    bell = Bell(settings, settings.domain_target, COMMANDS)
     acceptance = Acceptance(memory, settings.prism_namespace, storage.queue(COMMANDS), bell)
-    app = bare_app()
+    app = bare_app(read_origins(settings))
     add_commands(app, shop, checker, acceptance, Outcomes(settings, memory))
     add_batch(app, shop, checker, acceptance)
     add_queries(app, shop, checker, Views(storage, memory, settings.prism_namespace))
@@ -75,8 +63,9 @@ def create_app(settings: Settings) -> Flask:
     return app
 
 
-def bare_app() -> Flask:
-    """An application without routes, whose every error is a problem."""
+def bare_app(origins: frozenset[str]) -> Flask:
+    """An application without routes, whose every error is a problem and whose answers pages of the origins
+    may read."""
     app = Flask("edge", static_folder=None)
     # A path that is not exactly a route's is none: no redirects.
     app.url_map.merge_slashes = False
@@ -85,24 +74,8 @@ def bare_app() -> Flask:
     app.register_error_handler(StorageUnavailable, lambda _: unavailable(STORAGE_UNAVAILABLE).response())
     app.register_error_handler(HTTPException, http_problem)
     app.register_error_handler(Exception, defect)
-    app.wsgi_app = consumed(secured(app.wsgi_app))  # type: ignore[assignment, method-assign] # as Flask's documentation has it
+    app.wsgi_app = consumed(shared(secured(app.wsgi_app), origins))  # type: ignore[assignment, method-assign] # as Flask's documentation has it
     return app
-
-
-def secured(inner: "WSGIApplication") -> "WSGIApplication":
-    """Every answer says how far a browser may trust it; one that says so itself is left as it is."""
-
-    def outer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        def start(
-            status: str, headers: list[tuple[str, str]], exc_info: "OptExcInfo | None" = None
-        ) -> Callable[[bytes], object]:
-            own_policy = any(name == POLICY[0] for name, _ in headers)
-            headers.extend(SECURITY_HEADERS if own_policy else (*SECURITY_HEADERS, POLICY))
-            return start_response(status, headers, exc_info)
-
-        return inner(environ, start)
-
-    return outer
 
 
 def http_problem(error: HTTPException) -> Response:

@@ -2,7 +2,8 @@
 
 from flask import request
 
-from edge.problems import FORBIDDEN, UNAUTHENTICATED, Problem
+from edge.problems import FORBIDDEN, KEYS_UNAVAILABLE, UNAUTHENTICATED, Problem, unavailable
+from kernel.issuer import KeysUnavailable
 from kernel.tokens import Caller, InvalidToken, Tokens
 
 
@@ -15,11 +16,16 @@ def bearer_token() -> str:
 
 
 def caller_of_request(tokens: Tokens) -> Caller:
-    """Whoever the request's token speaks for. An unauthenticated Problem without a valid one."""
+    """Whoever the request's token speaks for. An unauthenticated Problem without a valid one.
+
+    An unavailable one while nobody can tell whether it is.
+    """
     try:
         return tokens.check(bearer_token())
     except InvalidToken:
         raise _unauthenticated("the token is not valid", 'Bearer error="invalid_token"') from None
+    except KeysUnavailable:
+        raise unavailable(KEYS_UNAVAILABLE) from None
 
 
 def require_role(caller: Caller, roles: frozenset[str]) -> None:

@@ -161,7 +161,7 @@ BATCH: Json = {
     "requestBody": _body("Batch"),
     "responses": {
         **json_answer(202, "Each command's answer.", _ref("BatchResults")),
-        **problem_answers(*UNREADABLE, problems.UNAUTHENTICATED, problems.QUEUE_UNAVAILABLE),
+        **problem_answers(*UNREADABLE, *problems.TOKEN_PROBLEMS, problems.QUEUE_UNAVAILABLE),
     },
 }
 OUTCOME: Json = {
@@ -172,7 +172,7 @@ OUTCOME: Json = {
     "responses": {
         **json_answer(200, "What is known now.", _ref("Outcome")),
         **problem_answers(
-            problems.UNAUTHENTICATED,
+            *problems.TOKEN_PROBLEMS,
             problems.FORBIDDEN,
             problems.NOT_FOUND,
             problems.INTERNAL_ERROR,
@@ -188,7 +188,7 @@ OPEN_SESSION: Json = {
         "204": {"description": "The cookie is set.", "headers": header_refs("SetCookie")},
         **problem_answers(
             problems.MALFORMED_REQUEST,
-            problems.UNAUTHENTICATED,
+            *problems.TOKEN_PROBLEMS,
             problems.PAYLOAD_TOO_LARGE,
             problems.INTERNAL_ERROR,
         ),
@@ -210,7 +210,7 @@ METRICS: Json = {
     "summary": "Prometheus metrics of the edge, for operators.",
     "responses": {
         **_plain("Prometheus text.", "text/plain"),
-        **problem_answers(problems.UNAUTHENTICATED, problems.FORBIDDEN, problems.INTERNAL_ERROR),
+        **problem_answers(*problems.TOKEN_PROBLEMS, problems.FORBIDDEN, problems.INTERNAL_ERROR),
     },
 }
 TOKEN_REQUEST: Json = {

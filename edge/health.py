@@ -9,7 +9,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from edge.commands import json_response
 from edge.memory import Memory
-from kernel.doorbell import CHANNEL_OPTIONS
+from kernel.channels import open_channel
 from kernel.errors import StorageUnavailable
 from kernel.ports import Storage
 from kernel.settings import Settings
@@ -26,9 +26,7 @@ def add_health(app: Flask, settings: Settings, storage: Storage, memory: Memory)
         "projector_svc": settings.projector_target,
         "stream_svc": settings.stream_target,
     }
-    stubs = {
-        name: HealthStub(grpc.insecure_channel(target, CHANNEL_OPTIONS)) for name, target in workers.items()
-    }
+    stubs = {name: HealthStub(open_channel(settings, target)) for name, target in workers.items()}
 
     @app.get("/healthz")
     def healthz() -> Response:

@@ -22,7 +22,7 @@ ABOUT = f"""Commands are accepted with 202 once they are durably queued; what be
 WAITED = ("PreferenceApplied", "Replayed")
 COMMAND_PROBLEMS = (
     problems.MALFORMED_REQUEST,
-    problems.UNAUTHENTICATED,
+    *problems.TOKEN_PROBLEMS,
     problems.FORBIDDEN,
     problems.KEY_IN_FLIGHT,
     problems.PAYLOAD_TOO_LARGE,
@@ -97,7 +97,7 @@ def query_operation(query: Query, schemas: Schemas) -> Json:
     kinds = [problems.MALFORMED_REQUEST, problems.VALIDATION_FAILED, problems.INTERNAL_ERROR]
     kinds += [problems.STORAGE_UNAVAILABLE] + ([problems.NOT_FOUND] if single else [])
     if not query.public:
-        kinds += [problems.UNAUTHENTICATED] + ([problems.FORBIDDEN] if query.roles else [])
+        kinds += [*problems.TOKEN_PROBLEMS] + ([problems.FORBIDDEN] if query.roles else [])
     operation: Json = {
         "operationId": query.name,
         "tags": [query.view.aggregates[0]],

@@ -11,7 +11,7 @@ import grpc
 
 from edge.memory import Memory
 from edge.problems import NOT_FOUND, STORAGE_UNAVAILABLE, Problem, unavailable
-from kernel.doorbell import CHANNEL_OPTIONS
+from kernel.channels import open_channel
 from kernel.outcomes import OutcomeBoard
 from kernel.settings import Settings
 from prism.envelope.v1.envelope_pb2 import Outcome
@@ -42,7 +42,7 @@ class Outcomes:
         self._memory = memory
         self._board = OutcomeBoard(memory.quick, settings.prism_namespace)
         self._waiting_board = OutcomeBoard(memory.patient, settings.prism_namespace)
-        self._stub = OutcomesStub(grpc.insecure_channel(settings.domain_target, CHANNEL_OPTIONS))
+        self._stub = OutcomesStub(open_channel(settings, settings.domain_target))
         self._turns = Semaphore(max(1, settings.prism_edge_threads - THREADS_FOR_OTHERS))
 
     def find(self, stream: str, command_id: str) -> Outcome:

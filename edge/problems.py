@@ -29,6 +29,11 @@ MALFORMED_REQUEST = Kind(
     "header that breaks its syntax.",
 )
 UNAUTHENTICATED = Kind("UNAUTHENTICATED", HTTPStatus.UNAUTHORIZED, "There is no token, or it is not valid.")
+KEYS_UNAVAILABLE = Kind(
+    "TOKEN_KEYS_UNAVAILABLE",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "The keys of the token's issuer are out of reach, so nobody can say whether it is valid.",
+)
 FORBIDDEN = Kind("FORBIDDEN", HTTPStatus.FORBIDDEN, "The token has none of the roles that may do this.")
 NOT_FOUND = Kind("NOT_FOUND", HTTPStatus.NOT_FOUND, "There is no such thing, or not for this caller.")
 ROUTE_NOT_FOUND = Kind("ROUTE_NOT_FOUND", HTTPStatus.NOT_FOUND, "There is no such route.")
@@ -72,6 +77,8 @@ STORAGE_UNAVAILABLE = Kind(
     "STORAGE_UNAVAILABLE", HTTPStatus.SERVICE_UNAVAILABLE, "Storage is out of reach for now."
 )
 
+# Of every route that needs a token.
+TOKEN_PROBLEMS = (UNAUTHENTICATED, KEYS_UNAVAILABLE)
 KINDS = [kind for kind in list(globals().values()) if isinstance(kind, Kind)]
 
 

@@ -60,6 +60,7 @@ def _text(description: str) -> Json:
 
 PROBLEM_HEADERS = {
     problems.UNAUTHENTICATED: ("WWWAuthenticate",),
+    problems.KEYS_UNAVAILABLE: ("RetryAfter",),
     problems.KEY_IN_FLIGHT: ("RetryAfter",),
     problems.QUEUE_UNAVAILABLE: ("RetryAfter",),
     problems.STORAGE_UNAVAILABLE: ("RetryAfter",),

@@ -9,6 +9,8 @@ from threading import Event, Lock, Thread
 
 import grpc
 
+from kernel.channels import open_channel
+from kernel.settings import Settings
 from prism.mesh.v1.mesh_pb2 import RingRequest
 from prism.mesh.v1.mesh_pb2_grpc import DoorbellStub
 
@@ -16,21 +18,16 @@ from prism.mesh.v1.mesh_pb2_grpc import DoorbellStub
 LINE_S = 60.0
 # Between tries while nobody is at home.
 RETRY_S = 0.2
-# A consumer that comes back is found within a second, wherever it comes back.
-CHANNEL_OPTIONS = [
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1000),
-    ("grpc.lb_policy_name", "round_robin"),
-]
 
 
 class Bell:
-    """The bell of one queue's consumer. Opens its line at the first ring (so: after fork)."""
+    """The bell of one queue's consumer. Opens its line, on a channel of its own, at the first ring (so:
+    after fork). Not where PRISM_DOORBELL is off."""
 
-    def __init__(self, target: str, queue: str, enabled: bool = True) -> None:
-        self._target = target
+    def __init__(self, settings: Settings, target: str, queue: str) -> None:
+        self._settings, self._target = settings, target
         self._request = RingRequest(queue=queue)
-        self._enabled = enabled
+        self._enabled = settings.prism_doorbell
         self._pending = Event()
         self._closed = Event()
         self._lock = Lock()
@@ -56,7 +53,7 @@ class Bell:
         self._pending.set()
 
     def _run(self) -> None:
-        with grpc.insecure_channel(self._target, CHANNEL_OPTIONS) as channel:
+        with open_channel(self._settings, self._target) as channel:
             stub = DoorbellStub(channel)
             while not self._closed.is_set():
                 ended = Event()

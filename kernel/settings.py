@@ -33,12 +33,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     prism_projector_grpc: str = ""
     prism_stream_grpc: str = ""
 
+    # TLS of gRPC, by files: see kernel.channels.
+    prism_grpc_cert: str = ""
+    prism_grpc_key: str = ""
+    prism_grpc_ca: str = ""
+
     # Tokens: `dev` signs and checks with a key of its own, `jwks` checks with an issuer's.
     prism_auth: Literal["dev", "jwks"] = "dev"
     prism_dev_token_key: str = ""
     prism_jwt_issuer: str = ""
     prism_jwt_audience: str = ""
     prism_jwks_url: str = ""
+
+    # Origins of pages that may call from a browser, comma separated, each exactly as a browser sends it.
+    prism_cors_origins: str = ""
+    # Commands a second and a subject, over time, and how many at once: 0 is no limit, and twice the rate.
+    prism_rate_limit: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] = 0
+    prism_rate_burst: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
 
     prism_edge_workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 2
     prism_edge_threads: Annotated[int, msgspec.Meta(ge=1, le=512)] = 16

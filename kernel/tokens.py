@@ -1,6 +1,7 @@
 """Who is asking: bearer tokens, checked against the stack's own key or an issuer's."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Protocol
@@ -9,6 +10,7 @@ import jwt
 from cachetools import TTLCache
 
 from kernel.errors import ConfigurationError
+from kernel.issuer import IssuerKeys, KeysUnavailable
 from kernel.settings import Settings
 
 # Carries a token to stream_svc, which browsers cannot send a header to.
@@ -19,6 +21,11 @@ MAX_SUBJECT_CHARS = 128
 POLICY_PREFIX = "policy:"
 DEV_ISSUER = "prism-dev"
 DEV_TOKEN_LIFE_S = 12 * 3600
+# How far ahead of ours an issuer's clock may be: for `nbf` and `iat`. An expired token gets nothing.
+LEEWAY_S = 5
+# As long as a header may be.
+MAX_TOKEN_CHARS = 8192
+ISSUER_ALGORITHMS = ("RS256", "ES256")
 # Checked tokens are remembered this long: a signature costs more than a request's other work.
 REMEMBER_S = 60
 
@@ -41,33 +48,45 @@ class Tokens(Protocol):
     """Checks tokens."""
 
     def check(self, token: str) -> Caller:
-        """Who the token speaks for. InvalidToken when it is not valid now. May fetch the issuer's keys."""
+        """Who the token speaks for. InvalidToken when it is not valid now. May fetch the issuer's keys.
+
+        KeysUnavailable when they are needed and out of reach.
+        """
 
 
 class JwtTokens:
     """Tokens signed with one of the given algorithms; the key is found by the token's header."""
 
-    def __init__(self, keys: "KeySource", algorithms: list[str], issuer: str, audience: str | None) -> None:
+    def __init__(
+        self, keys: "KeySource", algorithms: Sequence[str], issuer: str, audience: str | None
+    ) -> None:
         self._keys = keys
         self._algorithms = algorithms
         self._issuer = issuer
         self._audience = audience
-        self._known: TTLCache[str, Caller] = TTLCache(maxsize=4096, ttl=REMEMBER_S)
+        # With the generation of the keys that they were checked with.
+        self._known: TTLCache[str, tuple[int, Caller]] = TTLCache(maxsize=4096, ttl=REMEMBER_S)
         self._lock = Lock()
 
     def check(self, token: str) -> Caller:
-        """Who the token speaks for. InvalidToken when it is not valid now. May fetch the issuer's keys."""
+        """Who the token speaks for. InvalidToken when it is not valid now. May fetch the issuer's keys.
+
+        KeysUnavailable when they are needed and out of reach.
+        """
+        generation = self._keys.generation
         with self._lock:
-            known = self._known.get(token)
-        if known is None:
-            known = self._decode(token)
+            known, caller = self._known.get(token, (-1, None))
+        if caller is None or known != generation:
+            caller = self._decode(token)
             with self._lock:
-                self._known[token] = known
-        if known.expires_at <= time.time():
+                self._known[token] = generation, caller
+        if caller.expires_at <= time.time():
             raise InvalidToken("the token has expired")
-        return known
+        return caller
 
     def _decode(self, token: str) -> Caller:
+        if len(token) > MAX_TOKEN_CHARS:
+            raise InvalidToken("the token is too long")
         try:
             claims = jwt.decode(
                 token,
@@ -75,16 +94,19 @@ class JwtTokens:
                 algorithms=self._algorithms,
                 issuer=self._issuer,
                 audience=self._audience,
+                leeway=LEEWAY_S,
                 options={"require": ["exp", "sub"], "verify_aud": self._audience is not None},
             )
-        except jwt.PyJWKClientError:
-            raise InvalidToken("the key that signed the token cannot be found with its issuer") from None
+            subject, roles, expires_at = claims["sub"], claims.get("roles", []), float(claims["exp"])
+        except KeysUnavailable:
+            raise
         except jwt.PyJWTError as error:
             raise InvalidToken(str(error) or "the token is not valid") from None
-        roles = claims.get("roles", [])
-        if not is_subject(claims["sub"]) or not isinstance(roles, list):
+        except Exception:  # noqa: BLE001 what breaks a parser is no token
+            raise InvalidToken("the token cannot be read") from None
+        if not isinstance(subject, str) or not is_subject(subject) or not isinstance(roles, list):
             raise InvalidToken("the claims `sub` and `roles` cannot be used here")
-        return Caller(claims["sub"], frozenset(map(str, roles)) & ROLES, float(claims["exp"]))
+        return Caller(subject, frozenset(map(str, roles)) & ROLES, expires_at)
 
 
 def is_subject(text: str) -> bool:
@@ -100,12 +122,18 @@ def is_subject(text: str) -> bool:
 class KeySource(Protocol):
     """Finds the key that a token must be signed with."""
 
+    @property
+    def generation(self) -> int:
+        """Changes when keys do: what was checked before has to be checked again."""
+
     def key_for(self, token: str) -> str | jwt.PyJWK:
-        """The key. jwt.PyJWTError when there is none."""
+        """The key. jwt.PyJWTError when there is none, KeysUnavailable when that cannot be found out."""
 
 
 class OwnKey:
     """The one key of a development stack, which signs too."""
+
+    generation = 0
 
     def __init__(self, key: str) -> None:
         self._key = key
@@ -115,23 +143,12 @@ class OwnKey:
         return self._key
 
 
-class IssuerKeys:
-    """An issuer's published keys, fetched anew every five minutes and for a key that is not known yet."""
-
-    def __init__(self, url: str) -> None:
-        self._client = jwt.PyJWKClient(url, timeout=5)
-
-    def key_for(self, token: str) -> jwt.PyJWK:
-        """The key that the token's header names. May fetch."""
-        return self._client.get_signing_key_from_jwt(token)
-
-
 def open_tokens(settings: Settings) -> Tokens:
     """The checker of tokens that the settings ask for."""
     if settings.prism_auth == "jwks":
         return JwtTokens(
-            IssuerKeys(settings.prism_jwks_url),
-            ["RS256", "ES256"],
+            IssuerKeys(settings.prism_jwks_url, ISSUER_ALGORITHMS),
+            ISSUER_ALGORITHMS,
             settings.prism_jwt_issuer,
             settings.prism_jwt_audience,
         )

@@ -13,6 +13,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from kernel import VERSION, metrics
+from kernel.channels import listen
 from kernel.operators import Guard
 from kernel.settings import Settings
 from kernel.tokens import Tokens
@@ -85,7 +86,7 @@ class WorkerServer:
             *register(self._server),
         ]
         reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], self._server)
-        self._server.add_insecure_port(f"{settings.prism_bind}:{port}")
+        listen(self._server, settings, f"{settings.prism_bind}:{port}")
         self._watcher = Thread(target=self._watch, name="health", daemon=True)
 
     def start(self) -> None:

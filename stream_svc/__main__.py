@@ -2,8 +2,8 @@
 
 import sys
 
+from kernel.browsers import read_origins
 from kernel.errors import ConfigurationError
-from kernel.tokens import open_tokens
 from kernel.worker import log_to_stderr, settings_or_exit
 from stream_svc.server import serve
 
@@ -13,8 +13,8 @@ def main() -> None:
     settings = settings_or_exit()
     log_to_stderr(settings)
     try:
-        # Here, so that a wrong key ends the process with its name; the workers open their own.
-        open_tokens(settings)
+        # Here, so that a wrong one ends the process with its name.
+        read_origins(settings)
     except ConfigurationError as error:
         sys.exit(f"configuration: {error}")
     serve(settings)

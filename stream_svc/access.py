@@ -8,6 +8,7 @@ from flask import Request
 
 from kernel.contract import Contract, Query, View, fill
 from kernel.errors import StorageUnavailable
+from kernel.issuer import KeysUnavailable
 from kernel.ports import RowId, ViewStore
 from kernel.tokens import SESSION_COOKIE, Caller, InvalidToken, Tokens
 from prism.envelope.v1.envelope_pb2 import ViewRow
@@ -20,7 +21,10 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 
 def identify(request: Request, tokens: Tokens) -> Caller:
-    """Who asks. A Problem (400, 401) for a token in the address, and for none that is valid."""
+    """Who asks. A Problem (400, 401) for a token in the address, and for none that is valid.
+
+    503 while nobody can tell whether it is.
+    """
     if {"token", "access_token"} & set(request.args):
         raise malformed(
             "A token in an address ends up in logs: send it as `Authorization: Bearer`, or the cookie."
@@ -38,6 +42,10 @@ def identify(request: Request, tokens: Tokens) -> Caller:
         return tokens.check(token.strip())
     except InvalidToken as error:
         raise unauthenticated(f"The token is not valid: {error}") from None
+    except KeysUnavailable:
+        raise unavailable(
+            "TOKEN_KEYS_UNAVAILABLE", "The keys of the token's issuer are out of reach."
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,16 @@
 
 from flask import Blueprint, Flask
 
+from kernel.browsers import secured, shared
 from stream_svc.problems import answer_with_problems
 
 
-def create_app(streams: Blueprint) -> Flask:
-    """The application that serves a blueprint of streams."""
+def create_app(streams: Blueprint, origins: frozenset[str]) -> Flask:
+    """The application that serves a blueprint of streams, which pages of the origins may read."""
     app = Flask(__name__, static_folder=None)
     app.register_blueprint(streams)
     answer_with_problems(app)
+    app.wsgi_app = shared(secured(app.wsgi_app), origins)  # type: ignore[assignment, method-assign] # as Flask's documentation has it
 
     @app.get("/healthz")
     def healthz() -> dict[str, str]:

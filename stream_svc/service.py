@@ -3,6 +3,7 @@
 from flask import Flask
 
 from kernel import contract
+from kernel.browsers import read_origins
 from kernel.redis import connect
 from kernel.settings import Settings
 from kernel.storage import open_storage
@@ -34,7 +35,7 @@ class Service:
         topics = Topics(shop, self._storage.views)
         self._departures = Departures()
         streams = StreamBlueprint(self._hub, self._reader, self._departures, tokens, topics, heartbeat_s)
-        self.app: Flask = create_app(streams)
+        self.app: Flask = create_app(streams, read_origins(settings))
         self._grpc = WorkerServer(
             settings,
             service="stream_svc",

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-import grpc
 import msgspec
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
@@ -19,6 +18,7 @@ from dev.bench.generator import Alone, Flooded, Job, Lone, Sent
 from dev.bench.wire import Connection, expect, request
 from dev.stack import Stack
 from kernel import settings
+from kernel.channels import open_channel
 from kernel.tokens import issue_dev_token
 from prism.admin.v1 import admin_pb2, admin_pb2_grpc
 
@@ -62,7 +62,7 @@ class Subject:
         self.redis_url = stack.redis_url
         self.updates_key = f"{self._settings.prism_namespace}:updates"
         self._workers = {
-            service: admin_pb2_grpc.AdminStub(grpc.insecure_channel(target))
+            service: admin_pb2_grpc.AdminStub(open_channel(self._settings, target))
             for service, target in (
                 ("domain_svc", stack.domain_grpc),
                 ("projector_svc", stack.projector_grpc),

@@ -158,19 +158,19 @@ def test_reflection_names_the_services() -> None:
 
 def test_a_bell_rings_and_a_bell_with_nobody_at_home_harms_nobody() -> None:
     with running() as worker:
-        bell = Bell(worker.target, "idle")
+        bell = Bell(SETTINGS, worker.target, "idle")
         for _ in range(100):
             bell.ring()
         eventually(worker.rung.is_set)
         bell.close()
-    nobody = Bell(f"127.0.0.1:{free_port()}", "idle")
+    nobody = Bell(SETTINGS, f"127.0.0.1:{free_port()}", "idle")
     nobody.ring()
     nobody.close()
 
 
 def test_a_bell_finds_a_consumer_that_comes_later() -> None:
     port = free_port()
-    bell = Bell(f"127.0.0.1:{port}", "idle")
+    bell = Bell(SETTINGS, f"127.0.0.1:{port}", "idle")
     bell.ring()
     worker = Worker(port)
     worker.server.start()
