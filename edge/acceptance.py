@@ -8,11 +8,13 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from edge.idempotency import DONE, Claim, Key, Keys, command_id, fingerprint, judge
+from edge.limits import Limit, Toll, toll_of
 from edge.memory import Memory
 from edge.problems import (
     KEY_IN_FLIGHT,
@@ -67,12 +69,15 @@ class _Candidate:
 class Acceptance:
     """Accepts commands. Safe for threads."""
 
-    def __init__(self, memory: Memory, namespace: str, queue: Queue, bell: Bell) -> None:
+    def __init__(
+        self, memory: Memory, namespace: str, queue: Queue, bell: Bell, limit: Limit | None = None
+    ) -> None:
         self._memory = memory
         self._keys = Keys(memory, namespace)
         self._board = OutcomeBoard(memory.quick, namespace)
         self._queue = queue
         self._bell = bell
+        self._toll = partial(toll_of, limit, namespace)
 
     def accept(
         self, caller: Caller, intents: Sequence[Intent], traceparent: str | None
@@ -80,12 +85,13 @@ class Acceptance:
         """Queues what is new of the intents and answers each, one after the other.
 
         A receipt is given only for a command that is durably queued. Raises an unavailable Problem
-        when the queue did not take them: then none has a receipt, and all keys are free again. Costs
-        a round trip to Redis, one more where there are keys, and one call to the queue.
+        when the queue did not take them: then none has a receipt, and all keys are free again; a
+        rate-limited one when their sender sends too many: then none was looked at. Costs
+        a round trip to Redis, one more where there are keys or a rate limit, and one call to the queue.
         """
         trace = trace_of(traceparent)
         candidates = [_candidate(caller, intent, trace) for intent in intents]
-        claims = self._claim(candidates)
+        claims = self._claim(candidates, self._toll(caller.subject, len(candidates)))
         fresh = [
             candidate for candidate, claim in zip(candidates, claims, strict=True) if claim is Claim.FIRST
         ]
@@ -94,13 +100,13 @@ class Acceptance:
             self._memory.tell(lambda: self._note(fresh))
         return [_answer(candidate, claim) for candidate, claim in zip(candidates, claims, strict=True)]
 
-    def _claim(self, candidates: Sequence[_Candidate]) -> list[Claim | Problem]:
+    def _claim(self, candidates: Sequence[_Candidate], toll: Toll | None) -> list[Claim | Problem]:
         """What becomes of each: a key's second use in a batch comes after the first was accepted."""
         firsts: dict[str, Key] = {}
         for candidate in candidates:
             if candidate.key and fits(candidate.envelope):
                 firsts.setdefault(candidate.key.command_id, candidate.key)
-        held = dict(zip(firsts, self._keys.claim(list(firsts.values())), strict=True))
+        held = dict(zip(firsts, self._keys.claim(list(firsts.values()), toll), strict=True))
         claims: list[Claim | Problem] = []
         for candidate in candidates:
             key = candidate.key

@@ -12,6 +12,7 @@ from edge.bodies import consumed
 from edge.commands import add_commands
 from edge.docs import add_docs
 from edge.health import add_health
+from edge.limits import limit_of
 from edge.memory import Memory
 from edge.outcomes import Outcomes
 from edge.problems import (
@@ -47,7 +48,9 @@ def create_app(settings: Settings) -> Flask:
     storage = open_storage(settings)
     memory = Memory(settings)
     bell = Bell(settings, settings.domain_target, COMMANDS)
-    acceptance = Acceptance(memory, settings.prism_namespace, storage.queue(COMMANDS), bell)
+    acceptance = Acceptance(
+        memory, settings.prism_namespace, storage.queue(COMMANDS), bell, limit_of(settings)
+    )
     app = bare_app(read_origins(settings))
     add_commands(app, shop, checker, acceptance, Outcomes(settings, memory))
     add_batch(app, shop, checker, acceptance)

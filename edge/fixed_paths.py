@@ -161,7 +161,9 @@ BATCH: Json = {
     "requestBody": _body("Batch"),
     "responses": {
         **json_answer(202, "Each command's answer.", _ref("BatchResults")),
-        **problem_answers(*UNREADABLE, *problems.TOKEN_PROBLEMS, problems.QUEUE_UNAVAILABLE),
+        **problem_answers(
+            *UNREADABLE, *problems.TOKEN_PROBLEMS, problems.RATE_LIMITED, problems.QUEUE_UNAVAILABLE
+        ),
     },
 }
 OUTCOME: Json = {

@@ -13,13 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from typing import Any
 
 from google.protobuf.message import Message
 from redis.client import Pipeline
 
+from edge.limits import TOLL_LUA, Toll, refused
 from edge.memory import Memory
 from edge.problems import malformed
 from kernel.contract import Command
+from kernel.metrics import LIMITED, UNLIMITED
 
 MAX_KEY_CHARS = 255
 KEEP_S = 24 * 3600
@@ -30,18 +33,27 @@ DONE = b"d"
 _NAMESPACE = uuid.UUID("b0e22f0d-51ed-5f13-9ef6-d0fe7177d58f")
 _PRINTABLE = re.compile(r"[\x20-\x7e]+")
 
-# Takes each key that is free, and answers what holds the others.
-_CLAIM = """
-local held = {}
-for i, name in ipairs(KEYS) do
-  if redis.call('SET', name, ARGV[i + 1], 'NX', 'EX', ARGV[1]) then
-    held[i] = false
+# Takes the toll, if there is one, and each key that is free. Answers the milliseconds until the sender has
+# room (then nothing was taken), and what holds the other keys.
+_CLAIM = f"""
+{TOLL_LUA}
+local keep_s, tolled, first = ARGV[1], tonumber(ARGV[2]), 1
+if tolled > 0 then
+  local wait_ms = take_toll(KEYS[1], tolled, tonumber(ARGV[3]), tonumber(ARGV[4]))
+  if wait_ms > 0 then return {{wait_ms}} end
+  first = 2
+end
+local answer = {{0}}
+for i = first, #KEYS do
+  if redis.call('SET', KEYS[i], ARGV[5 + i - first], 'NX', 'EX', keep_s) then
+    table.insert(answer, false)
   else
-    held[i] = redis.call('GET', name)
+    table.insert(answer, redis.call('GET', KEYS[i]))
   end
 end
-return held
+return answer
 """
+_NO_TOLL = (0, 0, 0)
 
 
 class Claim(Enum):
@@ -68,11 +80,24 @@ class Keys:
         self._memory = memory
         self._prefix = f"{namespace}:idempotency:"
 
-    def claim(self, keys: Sequence[Key]) -> list[bytes | None]:
-        """Takes each key for its request, and answers what held it before: None for a free one."""
-        if not keys:
+    def claim(self, keys: Sequence[Key], toll: Toll | None = None) -> list[bytes | None]:
+        """Takes each key for its request, and answers what held it before: None for a free one.
+
+        A rate-limited Problem, and no key is taken, where the sender cannot pay the toll now.
+        """
+        if not keys and not toll:
             return []
-        return self._memory.ask(lambda: self._claim(keys)) or [None] * len(keys)
+        answer = self._memory.ask(lambda: self._claim(keys, toll))
+        if answer is None:
+            if toll:
+                UNLIMITED.inc(toll.commands)
+            return [None] * len(keys)
+        wait_ms, *held = answer
+        if wait_ms:
+            assert toll, "there is nothing else to wait for"
+            LIMITED.inc(toll.commands)
+            raise refused(wait_ms)
+        return held
 
     def add_done(self, pipeline: Pipeline, key: Key) -> None:
         """Notes with a pipeline that the request was accepted: repeats get its receipt for KEEP_S."""
@@ -83,12 +108,12 @@ class Keys:
         if keys:
             self._memory.tell(lambda: self._memory.quick.delete(*map(self._name, keys)))
 
-    def _claim(self, keys: Sequence[Key]) -> list[bytes | None]:
+    def _claim(self, keys: Sequence[Key], toll: Toll | None) -> list[Any]:
+        names = [*([toll.name] if toll else ()), *map(self._name, keys)]
         values = (IN_FLIGHT + key.fingerprint for key in keys)
-        held: list[bytes | None] = self._memory.quick.eval(
-            _CLAIM, len(keys), *map(self._name, keys), IN_FLIGHT_S, *values
-        )
-        return held
+        tolled = toll.arguments if toll else _NO_TOLL
+        answer: list[Any] = self._memory.quick.eval(_CLAIM, len(names), *names, IN_FLIGHT_S, *tolled, *values)
+        return answer
 
     def _name(self, key: Key) -> str:
         return self._prefix + key.command_id

@@ -29,6 +29,7 @@ COMMAND_PROBLEMS = (
     problems.UNSUPPORTED_MEDIA_TYPE,
     problems.VALIDATION_FAILED,
     problems.KEY_REUSED,
+    problems.RATE_LIMITED,
     problems.COMMAND_FAILED,
     problems.INTERNAL_ERROR,
     problems.QUEUE_UNAVAILABLE,

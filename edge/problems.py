@@ -62,6 +62,11 @@ KEY_REUSED = Kind(
     HTTPStatus.UNPROCESSABLE_ENTITY,
     "This key was used for another request.",
 )
+RATE_LIMITED = Kind(
+    "RATE_LIMITED",
+    HTTPStatus.TOO_MANY_REQUESTS,
+    "The caller sends more commands than one may; nothing was accepted.",
+)
 COMMAND_FAILED = Kind(
     "COMMAND_FAILED",
     HTTPStatus.INTERNAL_SERVER_ERROR,

@@ -62,6 +62,7 @@ PROBLEM_HEADERS = {
     problems.UNAUTHENTICATED: ("WWWAuthenticate",),
     problems.KEYS_UNAVAILABLE: ("RetryAfter",),
     problems.KEY_IN_FLIGHT: ("RetryAfter",),
+    problems.RATE_LIMITED: ("RetryAfter",),
     problems.QUEUE_UNAVAILABLE: ("RetryAfter",),
     problems.STORAGE_UNAVAILABLE: ("RetryAfter",),
 }

@@ -54,6 +54,7 @@ class IssuerKeys:
         self.generation = 0
         self._keys: dict[str, jwt.PyJWK] = {}
         self._published: Any = None
+        self._fetches = 0
         self._fetched_at = self._failed_at = float("-inf")
         self._allowance, self._counted_at = float(ALLOWANCE), clock()
         # Held by whoever fetches.
@@ -80,12 +81,12 @@ class IssuerKeys:
 
     def _search(self) -> None:
         """Fetches, or waits for who does, if that may find a key that is not known."""
-        began = self._clock()
+        fetches = self._fetches
         self._refuse_while_paused()
         if not self._fetching.acquire(timeout=WAIT_S):
             raise KeysUnavailable
         try:
-            if self._fetched_at >= began:
+            if self._fetches != fetches:
                 return
             self._refuse_while_paused()
             known = self._clock() - self._fetched_at < STALE_S
@@ -131,6 +132,7 @@ class IssuerKeys:
         if published != self._published:
             self._keys, self._published = keys, published
             self.generation += 1
+        self._fetches += 1
         self._fetched_at = self._clock()
         return True
 

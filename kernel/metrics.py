@@ -12,6 +12,11 @@ STORAGE_CALLS = Counter("prism_storage_calls", "Calls to the storage engine", ["
 # Calls of `queue.receive` that brought nothing: a consumer's polls while nothing is to be done.
 EMPTY_RECEIVES = Counter("prism_empty_receives", "Receives that found no message")
 
+# Commands that were refused because their sender sends too many; and those that Redis, which was out of
+# reach, would have counted.
+LIMITED = Counter("prism_commands_rate_limited", "Commands refused by the rate limit")
+UNLIMITED = Counter("prism_commands_unlimited", "Commands let through because nobody could count them")
+
 
 def storage_calls() -> dict[str, int]:
     """This process's storage calls since its start, by kind; receives that brought nothing apart."""
