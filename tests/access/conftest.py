@@ -42,8 +42,9 @@ class Closed:
         return Person(self.shop.http, self.shop.stack.stream_url, subject, token)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def closed() -> Iterator[Closed]:
+    """One for all tests: put right what you change."""
     issuer = Issuer()
     with tempfile.TemporaryDirectory() as folder:
         authority = Authority(Path(folder))
