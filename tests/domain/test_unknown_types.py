@@ -9,10 +9,11 @@ from domain_svc.streams import Streams
 from kernel.leaving import UNKNOWN_KEEP_S
 from prism.envelope.v1.envelope_pb2 import CommandMessage, CommitMessage, Envelope, Outcome
 from prism.order.v1.views_pb2 import OrderView
-from tests.commands import add, check_out, receive, register
+from tests.commands import add, check_out, receive, register, reprice
 from tests.shop import Shop, command_envelope, older
 
 CHECK_OUT, CHECKED_OUT = "prism.cart.v1.CheckOutCart", "prism.cart.v1.CartCheckedOut"
+PRICED = "prism.product.v1.ProductPriceChanged"
 
 
 @pytest.fixture
@@ -71,6 +72,23 @@ def test_a_stream_that_a_newer_replica_went_on_with_is_left_to_it(stocked: Shop)
     stocked.settle()
     assert stocked.outcome(late.id).code == "CART_CLOSED"
     assert (stocked.left, stocked.failed, stocked.dead) == ([], [], [])
+
+
+def test_a_decision_that_reads_a_stream_of_a_newer_release_is_left(stocked: Shop) -> None:
+    newer = stocked.handlers["commands"]
+    stocked.do(reprice("tea", 450))
+    stocked.do(register("cup", 100))
+    stocked.handlers["commands"] = stocked.replica(known=older(PRICED))
+    tea, cup = stocked.send(add("c1", "tea")), stocked.send(add("c1", "cup"))
+    stocked.settle()
+    assert left_commands(stocked) == [tea]
+    assert stocked.outcome(cup.id).version == 1
+
+    stocked.handlers["commands"] = newer
+    stocked.come_back()
+    stocked.settle()
+    assert stocked.outcome(tea.id).version == 2
+    assert (stocked.failed, stocked.dead) == ([], [])
 
 
 def test_an_aggregate_of_a_newer_release_is_left_to_it(shop: Shop) -> None:
