@@ -48,7 +48,8 @@ def closed() -> Iterator[Closed]:
     issuer = Issuer()
     with tempfile.TemporaryDirectory() as folder:
         authority = Authority(Path(folder))
-        env = issuer.env | mtls(authority, authority.issue("services")) | {"PRISM_CORS_ORIGINS": ORIGIN}
+        more = {"PRISM_CORS_ORIGINS": f"{ORIGIN}, https://other.example", "PRISM_EDGE_WORKERS": "1"}
+        env = issuer.env | mtls(authority, authority.issue("services")) | more
         caller = load(mtls(authority, authority.issue("caller")))
         with open_shop("embedded", env) as shop:
             yield Closed(shop, issuer, authority, caller)

@@ -19,7 +19,7 @@ from kernel.worker_server import WorkerServer
 from prism.admin.v1 import admin_pb2, admin_pb2_grpc
 from prism.mesh.v1 import mesh_pb2, mesh_pb2_grpc
 from tests.certificates import Authority, mtls
-from tests.kernel.test_worker_server import free_port
+from tests.kernel.workers import free_port
 from tests.support import eventually
 
 OK = grpc.StatusCode.OK
