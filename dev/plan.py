@@ -9,11 +9,7 @@ from pathlib import Path
 from dev import azurite, folder, redis
 from dev.ports import is_free
 from dev.supervisor import Program
-from kernel import settings
-from kernel.azure.account import Account
-from kernel.browsers import read_origins
-from kernel.channels import check_files
-from kernel.tokens import open_tokens
+from kernel import configuration, settings
 
 SERVICES = ("domain_svc", "projector_svc", "stream_svc", "edge")
 PORTS = (
@@ -97,7 +93,7 @@ def make(
         infrastructure["azurite"] = f"127.0.0.1:{table}"
         storage = azurite.connection_string(queue, table)
     env["PRISM_STORAGE"] = storage
-    _check_settings(settings.load(env))
+    configuration.check(settings.load(env))
     programs += [Program(name, [sys.executable, "-m", name], "services") for name in SERVICES]
     for number in range(2, replicas + 1):
         port_of_its_own = {"PRISM_DOMAIN_GRPC_PORT": str(take_port())}
@@ -106,15 +102,6 @@ def make(
     plan = Plan(env, infrastructure, programs)
     _check_ports(plan)
     return plan
-
-
-def _check_settings(chosen: settings.Settings) -> None:
-    """ConfigurationError for what the services would refuse at their start."""
-    open_tokens(chosen)
-    check_files(chosen)
-    read_origins(chosen)
-    if chosen.prism_storage != "embedded":
-        Account(chosen.prism_storage).close()
 
 
 def _check_ports(plan: Plan) -> None:

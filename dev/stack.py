@@ -231,7 +231,8 @@ class Stack:
                 if time.monotonic() > deadline:
                     raise StackFailed(self._blame(name, "does not answer"))
                 time.sleep(0.02)
-        for program in programs:
+        # The first group starts by itself: without infrastructure, that is the services.
+        for program in programs if plan.infrastructure else []:
             if program.group == "services":
                 self._supervisor.start_program(program.name)
         self.wait_ready(deadline - time.monotonic())

@@ -10,10 +10,8 @@ COUNTERS = open_folder()
 
 from edge.server import EdgeServer  # noqa: E402 the folder must be named before prometheus_client is imported
 from kernel import settings  # noqa: E402 the same
-from kernel.browsers import read_origins  # noqa: E402 the same
-from kernel.channels import check_files  # noqa: E402 the same
+from kernel.configuration import check  # noqa: E402 the same
 from kernel.errors import ConfigurationError  # noqa: E402 the same
-from kernel.tokens import open_tokens  # noqa: E402 the same
 
 
 def main() -> None:
@@ -22,9 +20,7 @@ def main() -> None:
     try:
         chosen = settings.load()
         # For its errors alone: said once and before a worker is forked.
-        open_tokens(chosen)
-        check_files(chosen)
-        read_origins(chosen)
+        check(chosen)
         EdgeServer(chosen).run()
     except ConfigurationError as error:
         sys.exit(f"configuration: {error}")

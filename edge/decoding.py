@@ -14,6 +14,7 @@ from edge.problems import malformed
 
 MAX_DEPTH = 32
 MAX_DETAIL_CHARS = 300
+_FIELD_IN_FIELD = re.compile(r"Failed to parse (\w+) field: ")
 _UNKNOWN_FIELD = re.compile('has no field named "(.*?)" at ', re.DOTALL)
 
 
@@ -46,7 +47,7 @@ def fill_message(message: Message, value: object) -> None:
         json_format.ParseDict(value, message, max_recursion_depth=MAX_DEPTH)
     except json_format.ParseError as error:
         unknown = _UNKNOWN_FIELD.search(str(error))
-        raise malformed(f"unknown field: {unknown[1][:60]}" if unknown else _brief(error)) from None
+        raise malformed(f"unknown field: {unknown[1][:60]}" if unknown else _misfit(error)) from None
     except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
         # What json_format lets through: lone surrogates, numbers past every limit.
         raise malformed("a value does not fit its field") from None
@@ -91,6 +92,17 @@ def _spellings(descriptor: Descriptor) -> tuple[list[tuple[str, str]], list[tupl
     return twins, nested
 
 
+def _misfit(error: json_format.ParseError) -> str:
+    """Which field's value cannot be read. Not what json_format says of it, which repeats the value."""
+    path, end = [], 0
+    while found := _FIELD_IN_FIELD.match(str(error), end):
+        path.append(found[1])
+        end = found.end()
+    return (
+        f"the value of {'.'.join(path)} does not fit its field" if path else "a value does not fit its field"
+    )
+
+
 def _brief(error: Exception) -> str:
-    """The first line of an error that json or json_format worded for people."""
+    """The first line of an error that json worded for people; it repeats nothing of the text."""
     return str(error).partition("\n")[0][:MAX_DETAIL_CHARS]

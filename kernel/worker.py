@@ -8,12 +8,11 @@ import time
 from collections.abc import Callable, Sequence
 from threading import Event
 
-from kernel.channels import check_files
+from kernel.configuration import check
 from kernel.consumer import Consumer
 from kernel.errors import ConfigurationError, StorageUnavailable
 from kernel.ports import Storage
 from kernel.settings import Settings, load
-from kernel.tokens import open_tokens
 from kernel.worker_server import WorkerServer
 
 logger = logging.getLogger(__name__)
@@ -35,9 +34,7 @@ def settings_or_exit() -> Settings:
     """The settings; a wrong one ends the process with the error that names it."""
     try:
         settings = load()
-        # For their errors alone.
-        open_tokens(settings)
-        check_files(settings)
+        check(settings)
         return settings
     except ConfigurationError as error:
         sys.exit(f"configuration: {error}")

@@ -10,7 +10,8 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from kernel.channels import check_files, open_channel
+from kernel.certificates import check_files
+from kernel.channels import open_channel
 from kernel.doorbell import Bell
 from kernel.errors import ConfigurationError
 from kernel.settings import Settings, load
