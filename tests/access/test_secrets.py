@@ -128,7 +128,7 @@ class Journey:
         for url, token in (
             (f"{stream}/v1/stream?topic=products&token={shopper}", ""),
             (f"{stream}/v1/stream?topic=products", shopper[:-3] + "AAA"),
-            (f"{stream}/v1/stream?topic={SUBJECT}", shopper),
+            (f"{stream}/v1/stream?topic=nothing", shopper),
         ):
             answer = httpx.get(
                 url, headers={"Authorization": f"Bearer {token}"} if token else {}, trust_env=False
