@@ -95,8 +95,7 @@ def now() -> Timestamp:
 
 def main() -> None:
     """Runs until SIGTERM."""
-    settings = worker.settings_or_exit()
-    worker.log_to_stderr(settings)
+    settings = worker.begin("domain_svc")
     storage = open_storage(settings)
     service = DomainService(settings, storage)
     consumers = [service.commands, service.reactions]
@@ -112,7 +111,10 @@ def main() -> None:
             outcomes.OutcomesService(storage.events, service.streams(exclusive=False))
         ),
     )
-    worker.run(server, consumers, storage)
+    scraped = worker.metrics_server(
+        settings, "domain_svc", settings.prism_domain_metrics_port, storage, consumers
+    )
+    worker.run(server, consumers, storage, scraped)
 
 
 if __name__ == "__main__":

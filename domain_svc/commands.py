@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError
 
 from domain_svc.deciding import Decider, Draft
 from domain_svc.streams import Streams
+from domain_svc.telemetry import Decisions
 from kernel.consumer import DeadLetter
 from kernel.contract import aggregate_of
 from kernel.errors import StorageUnavailable
@@ -38,9 +39,11 @@ class CommandHandler:
         self._publish = publish
         # Tells who waits that a command failed; what is decided, the projector announces.
         self._announce = announce
+        self._decisions = Decisions()
 
     def __call__(self, messages: Sequence[Message]) -> list[DeadLetter]:
         """Decides on all commands of the messages; publishes what they led to."""
+        self._decisions.begin()
         by_stream: dict[str, list[Envelope]] = {}
         dead: list[DeadLetter] = []
         for message in messages:
@@ -58,6 +61,8 @@ class CommandHandler:
             for stream in by_stream:
                 self._streams.forget(stream)
             raise
+        finally:
+            self._decisions.tell()
         if commits:
             self._publish(commits)
         return dead + self._fail(failed)
@@ -77,15 +82,18 @@ class CommandHandler:
                 if landed:
                     self._streams.follow(draft.stream, draft.commit, draft.state)
                     commits.append(draft.commit)
+                    self._decisions.landed(draft.commit, by_stream[draft.stream.name])
                 else:
                     # Someone else appended first: load what they did, and decide again.
                     self._streams.forget(draft.stream.name)
+                    self._decisions.conflicted()
                     conflicts[draft.stream.name] = by_stream[draft.stream.name]
             for draft in drafts:
                 if draft.stream.name not in conflicts:
                     commits.extend(self._repeated(draft))
                     failed.extend(draft.failed)
             by_stream = conflicts
+        self._decisions.failed([command for command, _ in failed])
         return commits, failed
 
     def _drafts(

@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from domain_svc.streams import Stream
+from kernel import tracing
 from kernel.aggregate import About, Aggregate
 from kernel.contract import Contract
 from kernel.errors import Poison, Rejected, StorageUnavailable
@@ -97,8 +98,13 @@ class Decider:
 
     def _apply(self, draft: Draft, command: Envelope, events: Sequence[Message], time: Timestamp) -> None:
         commit = draft.commit
+        traceparent = tracing.child(command.traceparent)
         outcome = commit.outcomes.add(
-            command_id=command.id, status=Outcome.APPLIED, stream=commit.stream, subject=command.subject
+            command_id=command.id,
+            status=Outcome.APPLIED,
+            stream=commit.stream,
+            subject=command.subject,
+            traceparent=traceparent,
         )
         for event in events:
             commit.version += 1
@@ -112,7 +118,7 @@ class Decider:
                 subject=command.subject,
                 correlation_id=command.correlation_id,
                 causation_id=command.id,
-                traceparent=command.traceparent,
+                traceparent=traceparent,
                 data=event.SerializeToString(),
             )
             outcome.events.add(event_id=event_id, type=event.DESCRIPTOR.name)
@@ -126,5 +132,6 @@ class Decider:
             version=draft.commit.version,
             code=rejection.code,
             detail=rejection.detail,
+            traceparent=tracing.child(command.traceparent),
             subject=command.subject,
         )

@@ -5,6 +5,8 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 
+from domain_svc.telemetry import tell_sent
+from kernel import tracing
 from kernel.commits import CommitReader, dead_commit
 from kernel.consumer import DeadLetter
 from kernel.contract import Contract, fill_from
@@ -43,6 +45,7 @@ class PolicyHandler:
 
     def __call__(self, messages: Sequence[Message]) -> list[DeadLetter]:
         """Sends the commands that follow from the messages' events."""
+        began_ns = time.time_ns()
         commits, dead = self._commits.read(messages)
         by_delay: dict[float, list[Envelope]] = {}
         for commit in commits:
@@ -58,6 +61,7 @@ class PolicyHandler:
                     by_delay.setdefault(delay_s, []).append(command)
         for delay_s, commands in by_delay.items():
             self._commands.put([body for body, _ in pack_commands(commands)], delay_s)
+            tell_sent(commands, commits, began_ns)
         if by_delay:
             self._ring()
         return dead
@@ -77,7 +81,7 @@ class PolicyHandler:
             subject=POLICY_PREFIX + policy.name,
             correlation_id=cause.correlation_id,
             causation_id=cause.id,
-            traceparent=cause.traceparent,
+            traceparent=tracing.child(cause.traceparent),
             data=send.command.SerializeToString(),
         )
         command.time.FromNanoseconds(time.time_ns())

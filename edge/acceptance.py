@@ -4,8 +4,6 @@ Redis is told after the queue, so that it never knows of a command that nobody q
 that is faster stays as it is.
 """
 
-import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +21,7 @@ from edge.problems import (
     Problem,
     unavailable,
 )
+from edge.telemetry import tell_accepted
 from kernel.contract import Command, fill_from
 from kernel.doorbell import Bell
 from kernel.errors import StorageUnavailable
@@ -30,9 +29,8 @@ from kernel.outcomes import OutcomeBoard
 from kernel.packing import fits, pack_commands
 from kernel.ports import Queue
 from kernel.tokens import Caller
+from kernel.trace_context import trace_of
 from prism.envelope.v1.envelope_pb2 import Envelope, Outcome
-
-_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +89,7 @@ class Acceptance:
         ]
         if fresh:
             self._enqueue(fresh)
+            tell_accepted([candidate.envelope for candidate in fresh])
             self._memory.tell(lambda: self._note(fresh))
         return [_answer(candidate, claim) for candidate, claim in zip(candidates, claims, strict=True)]
 
@@ -136,14 +135,6 @@ class Acceptance:
             if candidate.key:
                 self._keys.add_done(pipeline, candidate.key)
         pipeline.execute(raise_on_error=False)
-
-
-def trace_of(header: str | None) -> str:
-    """The request's W3C trace context if it is one, else a new one."""
-    if header and _TRACEPARENT.fullmatch(header):
-        return header
-    random = os.urandom(24).hex()
-    return f"00-{random[:32]}-{random[32:]}-01"
 
 
 def _candidate(caller: Caller, intent: Intent, trace: str) -> _Candidate:

@@ -1,7 +1,6 @@
 """The edge, wired: what a worker process opens, and the WSGI application over it."""
 
 import logging
-import traceback
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -29,7 +28,7 @@ from edge.problems import (
 )
 from edge.queries import Views, add_queries
 from edge.session import add_session
-from edge.telemetry import add_metrics
+from edge.telemetry import add_metrics, add_telemetry
 from edge.validation import warm
 from kernel import contract, tokens
 from kernel.doorbell import Bell
@@ -61,6 +60,7 @@ def create_app(settings: Settings) -> Flask:
     bell = Bell(settings.domain_target, COMMANDS, settings.prism_doorbell)
     acceptance = Acceptance(memory, settings.prism_namespace, storage.queue(COMMANDS), bell)
     app = bare_app()
+    add_telemetry(app)
     add_commands(app, shop, checker, acceptance, Outcomes(settings, memory))
     add_batch(app, shop, checker, acceptance)
     add_queries(app, shop, checker, Views(storage, memory, settings.prism_namespace))
@@ -119,6 +119,5 @@ def http_problem(error: HTTPException) -> Response:
 
 def defect(error: Exception) -> Response:
     """Anything else is ours. Logged without the error's text, which may hold what a client sent."""
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    logger.error("%s\n%s", type(error).__name__, frames)
+    logger.error("a request failed: %s", type(error).__name__, exc_info=error)
     return Problem(INTERNAL_ERROR, INTERNAL_ERROR.meaning).response()

@@ -21,6 +21,7 @@ from kernel.lease import Lease
 from kernel.metrics import EMPTY_RECEIVES
 from kernel.packing import MAX_PACKED_BYTES
 from kernel.ports import Message, Queue
+from kernel.queue_telemetry import QueueTelemetry
 from prism.admin.v1.admin_pb2 import ConsumerStatus
 from prism.envelope.v1 import envelope_pb2
 
@@ -81,6 +82,7 @@ class Consumer:
         self._handled = 0
         self._dead_lettered = 0
         self._lag_s = 0.0
+        self._told = QueueTelemetry(queue.name)
 
     def start(self) -> None:
         """Begins to consume."""
@@ -150,8 +152,12 @@ class Consumer:
     def _consume(self) -> int:
         messages = self._queue.receive(BATCH, VISIBILITY_S)
         if messages:
-            with self._lease.hold(messages):
-                self._settle(messages)
+            began = time.perf_counter()
+            try:
+                with self._lease.hold(messages):
+                    self._settle(messages)
+            finally:
+                self._told.batch(len(messages), time.perf_counter() - began)
         else:
             EMPTY_RECEIVES.inc()
         return len(messages)
@@ -173,6 +179,7 @@ class Consumer:
         self._set_aside(dead, messages[0])
         self._queue.delete(self._lease.current(messages))
         self._handled += len(messages)
+        self._told.handled(len(messages))
         self._lag_s = max(0.0, self._clock() - messages[-1].put_at)
 
     def _settle_each(self, messages: Sequence[Message]) -> None:
@@ -193,6 +200,7 @@ class Consumer:
         return []
 
     def _give_back(self, messages: Sequence[Message], delay_s: float) -> None:
+        self._told.retried(len(messages))
         try:
             self._queue.extend(self._lease.current(messages), delay_s)
         except StorageUnavailable:
@@ -216,3 +224,4 @@ class Consumer:
             letters.append(letter.SerializeToString())
         self._dead_letters.put(letters)
         self._dead_lettered += len(letters)
+        self._told.dead_lettered(len(letters))

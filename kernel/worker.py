@@ -8,25 +8,26 @@ import time
 from collections.abc import Callable, Sequence
 from threading import Event
 
+from kernel import log, metrics, tracing
 from kernel.consumer import Consumer
 from kernel.errors import ConfigurationError, StorageUnavailable
+from kernel.metrics_server import MetricsServer
 from kernel.ports import Storage
+from kernel.queue_depths import QueueDepths
 from kernel.settings import Settings, load
+from kernel.tokens import open_tokens
 from kernel.worker_server import WorkerServer
 
 logger = logging.getLogger(__name__)
 DRAIN_S = 7.0
 
 
-def log_to_stderr(settings: Settings) -> None:
-    """Sets up logging for a service's process."""
-    logging.basicConfig(
-        level=settings.prism_log_level,
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    # The Azure SDK logs every request at INFO.
-    logging.getLogger("azure").setLevel(logging.WARNING)
+def begin(service: str) -> Settings:
+    """The settings of a worker's process, which logs and makes spans from now on; see `settings_or_exit`."""
+    settings = settings_or_exit()
+    log.set_up(settings, service)
+    tracing.set_up(service)
+    return settings
 
 
 def settings_or_exit() -> Settings:
@@ -50,7 +51,18 @@ def reachable(storage: Storage, consumers: Sequence[Consumer]) -> Callable[[], b
     return check
 
 
-def run(server: WorkerServer, consumers: Sequence[Consumer], storage: Storage) -> None:
+def metrics_server(
+    settings: Settings, service: str, port: int, storage: Storage, consumers: Sequence[Consumer]
+) -> MetricsServer:
+    """What serves Prometheus the worker's metrics, and how much waits in its queues."""
+    registry = metrics.of_service(service)
+    registry.register(QueueDepths(storage.queue, [consumer.name for consumer in consumers]))
+    return MetricsServer(settings.prism_bind, port, open_tokens(settings), registry)
+
+
+def run(
+    server: WorkerServer, consumers: Sequence[Consumer], storage: Storage, scraped: MetricsServer
+) -> None:
     """Serves and consumes until SIGTERM or SIGINT, then finishes what is at hand and returns."""
     ended = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -60,6 +72,7 @@ def run(server: WorkerServer, consumers: Sequence[Consumer], storage: Storage) -
     for consumer in consumers:
         consumer.start()
     server.start()
+    scraped.start()
     ended.wait()
     logger.info("draining")
     # First, so that nobody rings or asks a worker that takes no more.
@@ -69,5 +82,7 @@ def run(server: WorkerServer, consumers: Sequence[Consumer], storage: Storage) -
     deadline = time.monotonic() + DRAIN_S
     drained = [consumer.stop(max(0.1, deadline - time.monotonic())) for consumer in consumers]
     server.stop()
+    scraped.stop()
     storage.close()
+    tracing.tear_down()
     logger.info("stopped" if all(drained) else "stopped before a batch was done: it will be delivered again")

@@ -39,8 +39,7 @@ def subscriber_consumer(settings: Settings, storage: Storage, subscriber: str) -
 
 def main() -> None:
     """Runs until SIGTERM."""
-    settings = worker.settings_or_exit()
-    worker.log_to_stderr(settings)
+    settings = worker.begin("projector_svc")
     storage = open_storage(settings)
     subscribers = {view.subscriber for view in contract.load().views.values()}
     consumers = [subscriber_consumer(settings, storage, name) for name in sorted(subscribers)]
@@ -53,7 +52,10 @@ def main() -> None:
         healthy=worker.reachable(storage, consumers),
         rings={consumer.name: consumer.ring for consumer in consumers},
     )
-    worker.run(server, consumers, storage)
+    scraped = worker.metrics_server(
+        settings, "projector_svc", settings.prism_projector_metrics_port, storage, consumers
+    )
+    worker.run(server, consumers, storage, scraped)
 
 
 if __name__ == "__main__":

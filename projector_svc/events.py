@@ -1,6 +1,7 @@
 """Handles messages of an events queue: project, save, tell; then they may be deleted."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 
 from google.protobuf.message import Message as Event
@@ -13,6 +14,7 @@ from kernel.upcasting import EventReader
 from prism.envelope.v1.envelope_pb2 import Commit, Delivery, Envelope, Update
 from projector_svc.projecting import Projector, Target, update_of
 from projector_svc.rows import LiveRow, Rows
+from projector_svc.telemetry import tell_projected
 
 logger = logging.getLogger(__name__)
 Announce = Callable[[Sequence[Delivery]], object]
@@ -43,16 +45,19 @@ class EventHandler:
 
     def __call__(self, messages: Sequence[Message]) -> list[DeadLetter]:
         """Projects all commits of the messages."""
+        began_ns = time.time_ns()
         commits, dead = self._commits.read(messages)
         while True:
-            deliveries, failed = self._project(commits)
+            deliveries, failed = self._project(commits, began_ns)
             if deliveries is not None:
                 break
         if self._announce and deliveries:
             self._announce(deliveries)
         return dead + failed
 
-    def _project(self, commits: Sequence[Commit]) -> tuple[list[Delivery] | None, list[DeadLetter]]:
+    def _project(
+        self, commits: Sequence[Commit], began_ns: int
+    ) -> tuple[list[Delivery] | None, list[DeadLetter]]:
         """The deliveries to tell; None when another writer was faster and all is to be done again."""
         failed: list[DeadLetter] = []
         readable: list[tuple[Commit, list[Step]]] = []
@@ -66,9 +71,11 @@ class EventHandler:
         )
         try:
             deliveries: list[Delivery] = []
+            applied: list[Commit] = []
             for commit, steps in readable:
                 try:
                     deliveries.extend(self._apply(commit, steps, rows))
+                    applied.append(commit)
                 except StorageUnavailable:
                     raise
                 except Exception as error:  # nor one that a projection fails on
@@ -83,6 +90,7 @@ class EventHandler:
         if not saved:
             self._rows.forget(row.id for row in rows.values() if row.changed)
             return None, []
+        tell_projected(self._projector.subscriber, applied, deliveries, began_ns)
         return deliveries, failed
 
     def _steps(self, commit: Commit) -> list[Step]:

@@ -38,6 +38,8 @@ class Projector:
         events: EventReader,
         store: EventStore,
     ) -> None:
+        # Whose they are. Without projections, nobody's.
+        self.subscriber = next((contract.views[item.view].subscriber for item in projections), "")
         self._events = events
         self._store = store
         self._by_aggregate: dict[str, list[tuple[Projection[Any], View]]] = {}

@@ -2,16 +2,17 @@
 
 import sys
 
+from kernel import log
 from kernel.errors import ConfigurationError
 from kernel.tokens import open_tokens
-from kernel.worker import log_to_stderr, settings_or_exit
+from kernel.worker import settings_or_exit
 from stream_svc.server import serve
 
 
 def main() -> None:
     """Starts the service."""
     settings = settings_or_exit()
-    log_to_stderr(settings)
+    log.set_up(settings, "stream_svc")
     try:
         # Here, so that a wrong key ends the process with its name; the workers open their own.
         open_tokens(settings)

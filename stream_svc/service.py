@@ -34,7 +34,7 @@ class Service:
         topics = Topics(shop, self._storage.views)
         self._departures = Departures()
         streams = StreamBlueprint(self._hub, self._reader, self._departures, tokens, topics, heartbeat_s)
-        self.app: Flask = create_app(streams)
+        self.app: Flask = create_app(streams, tokens, self._hub)
         self._grpc = WorkerServer(
             settings,
             service="stream_svc",
