@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, disable_created_metrics
 from prometheus_client.metrics_core import Metric
 from prometheus_client.samples import Sample
 
@@ -41,6 +41,9 @@ class Declared:
 
 
 DECLARED: list[Declared] = []
+
+# When a child was made: a series more for each, which nobody asks for.
+disable_created_metrics()  # type: ignore[no-untyped-call] # untyped there
 
 
 class ManyHistogram(Histogram):
