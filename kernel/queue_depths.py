@@ -8,10 +8,10 @@ from typing import Any
 
 from prometheus_client.metrics_core import GaugeMetricFamily
 
+from kernel.dead_letters import DeadLetters
 from kernel.errors import StorageUnavailable
 from kernel.metrics import DEAD_LETTERS, DECLARED, QUEUE_AGE, QUEUE_MESSAGES
-from kernel.ports import Depth, Queue
-from kernel.queues import dead_letters_of
+from kernel.ports import Depth, Storage
 
 logger = logging.getLogger(__name__)
 
@@ -26,17 +26,14 @@ class QueueDepths:
     """
 
     def __init__(
-        self,
-        queue: Callable[[str], Queue],
-        names: list[str],
-        clock: Callable[[], float] = time.monotonic,
+        self, storage: Storage, names: list[str], clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._queue = queue
-        self._names = names
+        self._queues = {name: storage.queue(name) for name in names}
+        self._dead_letters = {name: DeadLetters(storage, name) for name in names}
         self._clock = clock
         self._lock = Lock()
         self._asked_at = -KEEP_S
-        self._known: Mapping[str, Depth] = {}
+        self._known: Mapping[str, tuple[Depth, int]] = {}
 
     def describe(self) -> list[Any]:
         """Nothing, so that registering asks storage nothing."""
@@ -50,20 +47,17 @@ class QueueDepths:
                 self._asked_at = self._clock()
             known = self._known
         waiting, age, dead = (_family(name) for name in (QUEUE_MESSAGES, QUEUE_AGE, DEAD_LETTERS))
-        for name in self._names:
-            if depth := known.get(name):
-                waiting.add_metric([name], depth.messages)
-                age.add_metric([name], depth.oldest_age_s or 0.0)
-            if letters := known.get(dead_letters_of(name)):
-                dead.add_metric([name], letters.messages)
+        for name, (depth, letters) in known.items():
+            waiting.add_metric([name], depth.messages)
+            age.add_metric([name], depth.oldest_age_s or 0.0)
+            dead.add_metric([name], letters)
         yield from (waiting, age, dead)
 
-    def _ask(self) -> dict[str, Depth]:
-        known: dict[str, Depth] = {}
+    def _ask(self) -> dict[str, tuple[Depth, int]]:
+        known: dict[str, tuple[Depth, int]] = {}
         try:
-            for name in self._names:
-                for each in (name, dead_letters_of(name)):
-                    known[each] = self._queue(each).depth()
+            for name, queue in self._queues.items():
+                known[name] = queue.depth(), self._dead_letters[name].count()
         except StorageUnavailable as error:
             # The others would take as long to fail.
             logger.warning("queues cannot be measured: %s", error)

@@ -56,7 +56,7 @@ def metrics_server(
 ) -> MetricsServer:
     """What serves Prometheus the worker's metrics, and how much waits in its queues."""
     registry = metrics.of_service(service)
-    registry.register(QueueDepths(storage.queue, [consumer.name for consumer in consumers]))
+    registry.register(QueueDepths(storage, [consumer.name for consumer in consumers]))
     return MetricsServer(settings.prism_bind, port, open_tokens(settings), registry)
 
 

@@ -8,9 +8,11 @@ from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from kernel import metrics
+from kernel.dead_letters import DeadLetters
 from kernel.embedded.storage import EmbeddedStorage
 from kernel.metrics import DECLARED, Declared, ManyHistogram, family_of
 from kernel.queue_depths import KEEP_S, QueueDepths
+from prism.envelope.v1.envelope_pb2 import DeadLetter
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "operations.md"
 ROW = re.compile(r"\| `(prism_\w+)` \| (\w+) \| (.*?) \| (.*?) \| (.*) \|")
@@ -89,9 +91,9 @@ def gauges(depths: QueueDepths) -> dict[str, float]:
 
 def test_queues_tell_what_waits_and_for_how_long(storage: EmbeddedStorage) -> None:
     storage.queue("commands").put([b"a", b"b"])
-    storage.queue("commands-dead").put([b"c"])
+    DeadLetters(storage, "commands").add([DeadLetter(body=b"c", queue="commands")])
 
-    told = gauges(QueueDepths(storage.queue, ["commands", "events-policies"]))
+    told = gauges(QueueDepths(storage, ["commands", "events-policies"]))
 
     assert told.pop("prism_queue_oldest_age_seconds commands") > 0
     assert told == {
@@ -105,7 +107,7 @@ def test_queues_tell_what_waits_and_for_how_long(storage: EmbeddedStorage) -> No
 
 def test_a_scrape_soon_after_another_asks_storage_nothing(storage: EmbeddedStorage) -> None:
     now = [100.0]
-    depths = QueueDepths(storage.queue, ["commands"], clock=lambda: now[0])
+    depths = QueueDepths(storage, ["commands"], clock=lambda: now[0])
     assert gauges(depths)["prism_queue_messages commands"] == 0
     asked = metrics.storage_calls()["queue.depth"]
     storage.queue("commands").put([b"a"])
@@ -119,7 +121,7 @@ def test_a_scrape_soon_after_another_asks_storage_nothing(storage: EmbeddedStora
 
 def test_storage_that_is_away_is_a_missing_sample(tmp_path: Path, storage: EmbeddedStorage) -> None:
     now = [100.0]
-    depths = QueueDepths(storage.queue, ["commands", "events-policies"], clock=lambda: now[0])
+    depths = QueueDepths(storage, ["commands", "events-policies"], clock=lambda: now[0])
     assert len(gauges(depths)) == 6
     storage.close()
     for file in tmp_path.glob("queue-commands.db*"):
