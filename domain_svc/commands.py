@@ -85,7 +85,7 @@ class CommandHandler:
                 if landed:
                     self._streams.follow(draft.stream, draft.commit, draft.state)
                     commits.append(draft.commit)
-                    self._decisions.landed(draft.commit, by_stream[draft.stream.name])
+                    self._decisions.landed(draft.decided)
                 else:
                     # Someone else appended first: load what they did, and decide again.
                     self._streams.forget(draft.stream.name)

@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from domain_svc.streams import Stream
+from domain_svc.telemetry import Decided
 from kernel import tracing
 from kernel.aggregate import About, Aggregate
 from kernel.contract import Contract
@@ -26,6 +27,8 @@ class Draft:
     # The state after the commit.
     state: Any
     commit: Commit
+    # Each command that the commit decides.
+    decided: list[Decided] = field(default_factory=list)
     # Numbers of older commits that decided some of the commands: those are repeats.
     repeated: set[int] = field(default_factory=set)
     # Commands that nobody can decide, each with the reason.
@@ -110,10 +113,11 @@ class Decider:
             subject=command.subject,
             traceparent=traceparent,
         )
+        added = []
         for event in events:
             commit.version += 1
             event_id = f"{commit.stream}:{commit.version}"
-            commit.events.add(
+            envelope = commit.events.add(
                 id=event_id,
                 type=event.DESCRIPTOR.full_name,
                 stream=commit.stream,
@@ -125,11 +129,13 @@ class Decider:
                 traceparent=traceparent,
                 data=event.SerializeToString(),
             )
+            added.append(envelope)
             outcome.events.add(event_id=event_id, type=event.DESCRIPTOR.name)
         outcome.version = commit.version
+        draft.decided.append((command, outcome, added))
 
     def _reject(self, draft: Draft, command: Envelope, rejection: Rejected) -> None:
-        draft.commit.outcomes.add(
+        outcome = draft.commit.outcomes.add(
             command_id=command.id,
             status=Outcome.REJECTED,
             stream=draft.commit.stream,
@@ -139,3 +145,4 @@ class Decider:
             traceparent=tracing.child(command.traceparent),
             subject=command.subject,
         )
+        draft.decided.append((command, outcome, ()))

@@ -8,6 +8,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 from kernel import contract, tracing
 from kernel.log import Fields, each
@@ -23,22 +24,25 @@ _appended = bound(EVENTS_APPENDED)
 _STATUS = {number: name for name, number in Outcome.Status.items()}
 FAILED = "FAILED"
 
+# A command, its outcome, and the events that it led to.
+Decided = tuple[Envelope, Outcome, Sequence[Envelope]]
+
 
 class Decisions:
     """What became of a batch of commands. For one thread."""
 
     def __init__(self) -> None:
         self._began_ns = 0
-        self._landed: list[tuple[Commit, Sequence[Envelope]]] = []
+        self._landed: list[Decided] = []
         self._failed: list[Envelope] = []
 
     def begin(self) -> None:
         """A batch begins."""
         self._began_ns = time.time_ns()
 
-    def landed(self, commit: Commit, commands: Sequence[Envelope]) -> None:
-        """A commit is in the store; it decides some of these commands."""
-        self._landed.append((commit, commands))
+    def landed(self, decided: Sequence[Decided]) -> None:
+        """A commit that decides these is in the store."""
+        self._landed += decided
 
     def conflicted(self) -> None:
         """Another writer's commit took the place."""
@@ -55,25 +59,56 @@ class Decisions:
         if not landed and not failed:
             return
         now_ns = time.time_ns()
-        decided: list[tuple[Envelope, Outcome]] = []
-        for commit, commands in landed:
-            by_id = {command.id: command for command in commands}
-            decided += [(by_id[outcome.command_id], outcome) for outcome in commit.outcomes]
-        _count(decided, failed, landed, now_ns)
+        self._tell_landed(landed, now_ns)
+        if failed:
+            self._tell_failed(failed)
         if tracing.spans() is not None:
-            self._record(decided, failed, now_ns)
+            self._record(landed, failed, now_ns)
+
+    def _tell_landed(self, landed: Sequence[Decided], now_ns: int) -> None:
+        # Each field is read once, for reading is most of what this costs.
+        logs, now_s = logger.isEnabledFor(logging.INFO), now_ns / 1e9
+        statuses: Counter[tuple[str, "Outcome.Status"]] = Counter()
+        types: Counter[str] = Counter()
+        seconds: list[float] = []
+        decisions: list[Fields] = []
+        appended: list[Fields] = []
+        for command, outcome, events in landed:
+            type_, status, at = command.type, outcome.status, command.time
+            statuses[type_, status] += 1
+            # Clocks of two machines may differ: never less than nothing.
+            seconds.append(max(0.0, now_s - at.seconds - at.nanos / 1e9))
+            if logs:
+                id_, stream, trace_id = command.id, command.stream, command.traceparent[3:35]
+                decisions.append(_decision(id_, stream, trace_id, type_, status, outcome))
+            for event in events:
+                event_type = event.type
+                types[event_type] += 1
+                if logs:
+                    appended.append(_event(id_, stream, trace_id, event_type, event))
+        for (type_, state), number in statuses.items():
+            _decided(_label(type_), _STATUS[state]).inc(number)
+        for type_, number in types.items():
+            _appended(short(type_)).inc(number)
+        DECISION_SECONDS.observe_all(seconds)
+        if decisions:
+            logger.info("decided", extra=each(decisions))
+        if appended:
+            logger.info("appended", extra=each(appended))
+
+    def _tell_failed(self, failed: Sequence[Envelope]) -> None:
+        for type_, number in Counter(command.type for command in failed).items():
+            _decided(_label(type_), FAILED).inc(number)
         if logger.isEnabledFor(logging.INFO):
-            logger.info("decided", extra=each([_decision(*pair) for pair in decided]))
-            events = [_event(event) for commit, _ in landed for event in commit.events]
-            if events:
-                logger.info("appended", extra=each(events))
-            if failed:
-                logger.info("failed", extra=each([_failure(command) for command in failed]))
+            logger.info("failed", extra=each([_failure(command) for command in failed]))
 
     def _record(
-        self, decided: Sequence[tuple[Envelope, Outcome]], failed: Sequence[Envelope], now_ns: int
+        self,
+        landed: Sequence[Decided],
+        failed: Sequence[Envelope],
+        now_ns: int,
     ) -> None:
-        for command, outcome in decided:
+        for command, outcome, _ in landed:
             attributes = _attributes(command) | {
                 "prism.status": _STATUS[outcome.status],
                 "prism.version": outcome.version,
@@ -109,29 +144,10 @@ def tell_sent(commands: Sequence[Envelope], commits: Sequence[Commit], began_ns:
         tracing.record("PRODUCER", name, command.traceparent, parent, began_ns, now_ns, attributes)
 
 
+@lru_cache(1024)
 def short(type_: str) -> str:
     """The short name of a message."""
     return type_.rpartition(".")[2]
-
-
-def _count(
-    decided: Sequence[tuple[Envelope, Outcome]],
-    failed: Sequence[Envelope],
-    landed: Sequence[tuple[Commit, Sequence[Envelope]]],
-    now_ns: int,
-) -> None:
-    now_s = now_ns / 1e9
-    statuses = Counter((command.type, outcome.status) for command, outcome in decided)
-    for (type_, status), number in statuses.items():
-        _decided(_label(type_), _STATUS[status]).inc(number)
-    for type_, number in Counter(command.type for command in failed).items():
-        _decided(_label(type_), FAILED).inc(number)
-    # Clocks of two machines may differ: never less than nothing.
-    times = (command.time for command, _ in decided)
-    DECISION_SECONDS.observe_all([max(0.0, now_s - at.seconds - at.nanos / 1e9) for at in times])
-    events = Counter(event.type for commit, _ in landed for event in commit.events)
-    for type_, number in events.items():
-        _appended(short(type_)).inc(number)
 
 
 def _label(type_: str) -> str:
@@ -139,16 +155,18 @@ def _label(type_: str) -> str:
     return short(type_) if type_ in contract.load().commands else "unknown"
 
 
-def _decision(command: Envelope, outcome: Outcome) -> Fields:
+def _decision(
+    id_: str, stream: str, trace_id: str, type_: str, status: "Outcome.Status", outcome: Outcome
+) -> Fields:
     line: Fields = {
-        "command_id": command.id,
-        "stream": outcome.stream,
-        "status": _STATUS[outcome.status],
-        "type": short(command.type),
+        "command_id": id_,
+        "stream": stream,
+        "status": _STATUS[status],
+        "type": short(type_),
         "version": outcome.version,
-        "trace_id": trace_id_of(command.traceparent),
+        "trace_id": trace_id,
     }
-    if outcome.code:
+    if status == Outcome.REJECTED:
         line["code"] = outcome.code
     return line
 
@@ -163,13 +181,13 @@ def _failure(command: Envelope) -> Fields:
     }
 
 
-def _event(event: Envelope) -> Fields:
+def _event(id_: str, stream: str, trace_id: str, type_: str, event: Envelope) -> Fields:
     return {
         "event_id": event.id,
-        "command_id": event.causation_id,
-        "stream": event.stream,
-        "type": short(event.type),
-        "trace_id": trace_id_of(event.traceparent),
+        "command_id": id_,
+        "stream": stream,
+        "type": short(type_),
+        "trace_id": trace_id,
     }
 
 
