@@ -68,7 +68,7 @@ class Decisions:
     def _tell_landed(self, landed: Sequence[Decided], now_ns: int) -> None:
         # Each field is read once, for reading is most of what this costs.
         logs, now_s = logger.isEnabledFor(logging.INFO), now_ns / 1e9
-        statuses: Counter[tuple[str, "Outcome.Status"]] = Counter()
+        statuses: Counter[tuple[str, Outcome.Status]] = Counter()
         types: Counter[str] = Counter()
         seconds: list[float] = []
         decisions: list[Fields] = []
