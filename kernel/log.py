@@ -32,6 +32,8 @@ Style = Literal["json", "text"]
 # What the system writes to a pipe in one piece, whoever else writes to it: lines of several processes
 # are not mixed.
 ATOMIC_BYTES = 4096
+# Of a process that writes alone: a batch's lines at once, which halves what writing costs.
+ALONE_BYTES = 65536
 # The frames of an exception that are told: the outermost say how it came there, the innermost what failed.
 MAX_FRAMES = 40
 _FIELDS = "prism_fields"
@@ -50,8 +52,11 @@ def each(lines: Sequence[Fields]) -> dict[str, Sequence[Fields]]:
     return {_FIELDS: lines}
 
 
-def set_up(settings: Settings, service: str) -> None:
-    """Sends everything that this process logs to stderr. A process that is forked off does the same."""
+def set_up(settings: Settings, service: str, *, alone: bool = False) -> None:
+    """Sends everything that this process logs to stderr. A process that is forked off does the same.
+
+    `alone`: none is, so lines need not be kept apart from another's.
+    """
     style = settings.prism_log_format
     if style == "auto":
         style = "text" if sys.stderr.isatty() else "json"
@@ -59,7 +64,8 @@ def set_up(settings: Settings, service: str) -> None:
     for handler in list(root.handlers):
         if isinstance(handler, LineHandler):
             root.removeHandler(handler)
-    root.addHandler(LineHandler(sys.stderr.fileno(), service, style))
+    piece_bytes = ALONE_BYTES if alone else ATOMIC_BYTES
+    root.addHandler(LineHandler(sys.stderr.fileno(), service, style, piece_bytes))
     root.setLevel(settings.prism_log_level)
     # The Azure SDK logs every request at INFO.
     logging.getLogger("azure").setLevel(logging.WARNING)
@@ -71,19 +77,20 @@ def set_up(settings: Settings, service: str) -> None:
 class LineHandler(logging.Handler):
     """Writes records to a file descriptor, as lines. One that cannot be written is lost, and stops nothing."""
 
-    def __init__(self, descriptor: int, service: str, style: Style) -> None:
+    def __init__(self, descriptor: int, service: str, style: Style, piece_bytes: int = ATOMIC_BYTES) -> None:
         super().__init__()
         self._descriptor = descriptor
+        self._piece_bytes = piece_bytes
         self._render = _Json(service).render if style == "json" else render_text
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Writes a record's lines, as many at once as the system keeps together."""
+        """Writes a record's lines, a piece of them at once."""
         try:
             lines = self._render(record)
         except Exception as error:  # noqa: BLE001 # a line that cannot be rendered must stop nobody's work
             lines = [f'{{"level":"ERROR","message":"unloggable: {type(error).__name__}"}}\n'.encode()]
         try:
-            for piece in pieces(lines):
+            for piece in pieces(lines, self._piece_bytes):
                 while piece:
                     piece = piece[os.write(self._descriptor, piece) :]
         except OSError:
@@ -91,13 +98,13 @@ class LineHandler(logging.Handler):
             return
 
 
-def pieces(lines: Sequence[bytes]) -> list[bytes]:
-    """The lines joined, in pieces of ATOMIC_BYTES at most; a longer line is one of its own."""
+def pieces(lines: Sequence[bytes], limit: int) -> list[bytes]:
+    """The lines joined, in pieces of so many bytes at most; a longer line is one of its own."""
     joined: list[bytes] = []
     batch: list[bytes] = []
     size = 0
     for line in lines:
-        if batch and size + len(line) > ATOMIC_BYTES:
+        if batch and size + len(line) > limit:
             joined.append(b"".join(batch))
             batch, size = [], 0
         batch.append(line)

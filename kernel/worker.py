@@ -25,7 +25,7 @@ DRAIN_S = 7.0
 def begin(service: str) -> Settings:
     """The settings of a worker's process, which logs and makes spans from now on; see `settings_or_exit`."""
     settings = settings_or_exit()
-    log.set_up(settings, service)
+    log.set_up(settings, service, alone=True)
     tracing.set_up(service)
     return settings
 

@@ -158,7 +158,7 @@ def test_a_terminal_shows_where_an_exception_came_from(terminal: Log) -> None:
 def test_lines_are_written_in_pieces_that_a_pipe_keeps_together() -> None:
     lines = [b"x" * 999 + b"\n"] * 10 + [b"y" * 9000 + b"\n"] + [b"z\n"]
 
-    written = pieces(lines)
+    written = pieces(lines, ATOMIC_BYTES)
 
     assert b"".join(written) == b"".join(lines)
     assert all(piece.endswith(b"\n") for piece in written)
