@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from google.protobuf.message import DecodeError
 
+from domain_svc.arrivals import Arrivals
 from domain_svc.deciding import Decider, Draft
 from domain_svc.streams import Streams
+from kernel.clock import now
 from kernel.consumer import DeadLetter
 from kernel.contract import aggregate_of
 from kernel.errors import StorageUnavailable
@@ -43,16 +45,18 @@ class CommandHandler:
         """Decides on all commands of the messages; publishes what they led to."""
         by_stream: dict[str, list[Envelope]] = {}
         dead: list[DeadLetter] = []
+        arrivals = Arrivals(now())
         for message in messages:
             try:
                 commands = CommandMessage.FromString(message.body).commands
             except DecodeError:
                 dead.append(DeadLetter(message.body, "the body does not decode as a CommandMessage"))
                 continue
+            arrivals.add(message, commands)
             for command in commands:
                 by_stream.setdefault(command.stream, []).append(command)
         try:
-            commits, failed = self._process(by_stream)
+            commits, failed = self._process(by_stream, arrivals)
         except Exception:
             # What was appended is in the store and perhaps not in the cache, or the reverse.
             for stream in by_stream:
@@ -60,16 +64,16 @@ class CommandHandler:
             raise
         if commits:
             self._publish(commits)
-        return dead + self._fail(failed)
+        return dead + self._fail(failed, arrivals)
 
     def _process(
-        self, by_stream: dict[str, list[Envelope]]
+        self, by_stream: dict[str, list[Envelope]], arrivals: Arrivals
     ) -> tuple[list[Commit], list[tuple[Envelope, str]]]:
         commits: list[Commit] = []
         failed: list[tuple[Envelope, str]] = []
         self._streams.begin_batch()
         while by_stream:
-            drafts = list(self._drafts(by_stream, failed))
+            drafts = list(self._drafts(by_stream, arrivals, failed))
             new = [draft for draft in drafts if draft.commit.outcomes]
             appended = self._store.append([draft.commit for draft in new]) if new else []
             conflicts: dict[str, list[Envelope]] = {}
@@ -89,12 +93,15 @@ class CommandHandler:
         return commits, failed
 
     def _drafts(
-        self, by_stream: dict[str, list[Envelope]], failed: list[tuple[Envelope, str]]
+        self,
+        by_stream: dict[str, list[Envelope]],
+        arrivals: Arrivals,
+        failed: list[tuple[Envelope, str]],
     ) -> Iterator[Draft]:
         for name, commands in by_stream.items():
             try:
                 aggregate = self._streams.aggregates[aggregate_of(name)]
-                draft = self._decider.draft(aggregate, self._streams.load(name), commands)
+                draft = self._decider.draft(aggregate, self._streams.load(name), commands, arrivals)
             except StorageUnavailable:
                 raise
             except Exception as error:  # a stream that cannot be read must not keep the others
@@ -108,22 +115,26 @@ class CommandHandler:
             if commit := self._streams.at_commit(draft.stream.name, number):
                 yield commit
 
-    def _fail(self, failed: Sequence[tuple[Envelope, str]]) -> list[DeadLetter]:
+    def _fail(self, failed: Sequence[tuple[Envelope, str]], arrivals: Arrivals) -> list[DeadLetter]:
         if failed:
-            self._announce(
-                [
-                    Outcome(
-                        command_id=command.id,
-                        status=Outcome.FAILED,
-                        stream=command.stream,
-                        code="COMMAND_FAILED",
-                        detail="the command could not be decided; operators have been told",
-                        subject=command.subject,
-                    )
-                    for command, _ in failed
-                ]
-            )
+            self._announce([_failure(command, arrivals) for command, _ in failed])
         return [
             DeadLetter(CommandMessage(commands=[command]).SerializeToString(), reason)
             for command, reason in failed
         ]
+
+
+def _failure(command: Envelope, arrivals: Arrivals) -> Outcome:
+    outcome = Outcome(
+        command_id=command.id,
+        status=Outcome.FAILED,
+        stream=command.stream,
+        code="COMMAND_FAILED",
+        detail="the command could not be decided; operators have been told",
+        subject=command.subject,
+        command_type=command.type,
+        causation_id=command.causation_id,
+        traceparent=command.traceparent,
+    )
+    arrivals.note(outcome.stages, command)
+    return outcome

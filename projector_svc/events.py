@@ -4,11 +4,14 @@ import logging
 from collections.abc import Callable, Sequence
 
 from google.protobuf.message import Message as Event
+from google.protobuf.timestamp_pb2 import Timestamp
 
+from kernel.clock import now
 from kernel.commits import CommitReader, dead_commit
 from kernel.consumer import DeadLetter
 from kernel.errors import StorageUnavailable
 from kernel.ports import Message, RowId
+from kernel.stages import put_in_order
 from kernel.upcasting import EventReader
 from prism.envelope.v1.envelope_pb2 import Commit, Delivery, Envelope, Update
 from projector_svc.projecting import Projector, Target, update_of
@@ -43,12 +46,14 @@ class EventHandler:
 
     def __call__(self, messages: Sequence[Message]) -> list[DeadLetter]:
         """Projects all commits of the messages."""
+        handled_at = now()
         commits, dead = self._commits.read(messages)
         while True:
             deliveries, failed = self._project(commits)
             if deliveries is not None:
                 break
         if self._announce and deliveries:
+            _note_stages(deliveries, handled_at, projected_at=now())
             self._announce(deliveries)
         return dead + failed
 
@@ -136,3 +141,12 @@ class EventHandler:
     ) -> None:
         if self._announce and (update := update_of(target, row, envelope.stream)):
             updates.setdefault(envelope.causation_id, {})[target.row_id] = update
+
+
+def _note_stages(deliveries: Sequence[Delivery], handled_at: Timestamp, projected_at: Timestamp) -> None:
+    for delivery in deliveries:
+        if delivery.HasField("outcome"):
+            stages = delivery.outcome.stages
+            stages.handled_at.CopyFrom(handled_at)
+            stages.projected_at.CopyFrom(projected_at)
+            put_in_order(stages)

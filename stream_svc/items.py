@@ -24,6 +24,8 @@ from stream_svc.sse import SseMessage
 
 COMMANDS = "commands"
 ACTIVITY = "activity"
+# Of an outcome: whoever reads it is its sender, and the rest is for operators.
+UNTOLD = {"subject", "commandType", "causationId", "traceparent", "stages"}
 # A dead letter that was requeued is decided after it had failed.
 _FINALITY = {Outcome.ACCEPTED: 0, Outcome.FAILED: 1, Outcome.APPLIED: 2, Outcome.REJECTED: 2}
 
@@ -122,10 +124,7 @@ def _data(source: Update | Outcome | Envelope, contract: Contract) -> dict[str, 
         case Update():
             return to_document(contract.views[source.view].message.FromString(source.data))
         case Outcome():
-            outcome = to_document(source)
-            # Whoever reads it is its sender.
-            del outcome["subject"]
-            return outcome
+            return {name: told for name, told in to_document(source).items() if name not in UNTOLD}
         case Envelope():
             return _activity(source, contract)
 
