@@ -65,12 +65,16 @@ class Item:
         return SseMessage(f'{{"topic":{_json(topic)},{rendered}', self.event, str(self.position)).encode()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Expanded:
-    """An entry with its items."""
+    """An entry with its items, and what became of it here."""
 
     position: Position
     items: tuple[Item, ...]
+    command_id: str = ""
+    # When it was handed to clients, in nanoseconds since the epoch, and to how many. 0: it was not.
+    delivered_at_ns: int = 0
+    clients: int = 0
 
 
 def expand(entry: Entry, contract: Contract) -> Expanded:
@@ -87,7 +91,7 @@ def expand(entry: Entry, contract: Contract) -> Expanded:
             Position(epoch, Place(end.milliseconds, end.sequence, index)), source, entry.delivery, contract
         )
     )
-    return Expanded(Position(epoch, end), tuple(items))
+    return Expanded(Position(epoch, end), tuple(items), entry.delivery.command_id)
 
 
 def _items(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import msgspec
 import pytest
 
 from domain_svc import history, shop, streams, streams_admin
@@ -115,7 +116,7 @@ def admin(shop: Shop, redis_url: str) -> Iterator[Admin]:
 def refusal(call: Any, *arguments: Any, **named: Any) -> tuple[grpc.StatusCode, str]:  # noqa: ANN401 # any call
     with pytest.raises(grpc.RpcError) as refused:
         call(*arguments, **named)
-    return refused.value.code(), refused.value.details()
+    return refused.value.code(), refused.value.details() or ""
 
 
 def sell_tea(shop: Shop) -> None:
@@ -279,7 +280,7 @@ def test_the_state_at_every_version_is_the_fold_of_the_events_up_to_it(
             assert (seen.stream, seen.version, seen.time) == (name, event.version, event.time)
             # Equal states have equal fields, and the answer names them all.
             assert json.loads(seen.json).keys() == set(state.__dataclass_fields__)
-            assert json.loads(seen.json) == json.loads(streams_admin.msgspec.json.encode(state))
+            assert json.loads(seen.json) == json.loads(msgspec.json.encode(state))
         assert admin.at(name) == seen
         code, why = refusal(admin.at, name, len(events) + 1)
         assert (code, f"version {len(events) + 1}" in why) == (grpc.StatusCode.NOT_FOUND, True)
