@@ -316,6 +316,7 @@ def test_published_again_a_view_that_lost_its_row_has_it_back(admin: Admin) -> N
     lost = [row_id for row_id in before if row_id.view == "cart"]
     assert lost
     admin.shop.storage.views.delete(lost)
+    # It remembers the row as long as it runs.
     admin.shop.handlers["events-views"] = admin.shop.projector("views")
     assert admin.shop.rows() != before
     answer = admin.republish("cart-c1", 1)
