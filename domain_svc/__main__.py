@@ -18,11 +18,12 @@ from kernel import contract, worker
 from kernel.clock import now
 from kernel.commits import CommitReader
 from kernel.consumer import Consumer
+from kernel.dead_letters import DeadLetters
 from kernel.doorbell import Bell
 from kernel.outcomes import OutcomeBoard
 from kernel.ports import Storage
 from kernel.publishing import Subscriber, publish
-from kernel.queues import COMMANDS, POLICIES, dead_letters_of
+from kernel.queues import COMMANDS, POLICIES
 from kernel.redis import connect
 from kernel.settings import Settings
 from kernel.storage import open_storage
@@ -67,7 +68,7 @@ class DomainService:
         )
 
     def _consumer(self, queue: str, handler: CommandHandler | PolicyHandler) -> Consumer:
-        return Consumer(self._storage.queue(queue), self._storage.queue(dead_letters_of(queue)), handler)
+        return Consumer(self._storage.queue(queue), DeadLetters(self._storage, queue), handler)
 
     def _command_handler(self) -> CommandHandler:
         streams = self.streams(self._settings.prism_domain_exclusive)
@@ -122,6 +123,7 @@ def main() -> None:
         consumers=consumers,
         healthy=worker.reachable(storage, consumers),
         rings={consumer.name: consumer.ring for consumer in consumers},
+        events=storage.events,
         register=lambda server: [
             *outcomes.register(outcomes.OutcomesService(service.lookup()))(server),
             *streams_admin.register(service.streams_admin())(server),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from domain_svc.lookup import Lookup, outcome_in
 from domain_svc.reactions import Reactions
-from kernel.errors import Poison
+from kernel.errors import Poison, UnknownType
 from kernel.outcomes import OutcomeBoard
 from kernel.redis import RedisUnavailable
 from kernel.stages import put_in_order
@@ -94,7 +94,7 @@ class Consequences:
             try:
                 for _, command in self._reactions.to(event):
                     yield command, event.id
-            except Poison as error:
+            except (Poison, UnknownType) as error:
                 logger.warning("what followed from %s is not known: %s", event.id, error)
 
 

@@ -44,7 +44,7 @@ class History:
         """The stream at a version, or at its latest where `version` is 0; None if it never reached it.
 
         Reads from the snapshot on, or where that is past the version from the start: until that is not
-        wanted any more. Poison for an event that cannot be read.
+        wanted any more. Poison or UnknownType for an event that cannot be read.
         """
         aggregate = self._streams.aggregates[aggregate_of(name)]
         state, number, reached, last = aggregate.initial, 0, 0, None

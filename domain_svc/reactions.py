@@ -26,7 +26,7 @@ class Reactions:
     def to(self, envelope: Envelope) -> Iterator[tuple[float, Envelope]]:
         """The commands that follow from an event, each after its delay in seconds.
 
-        Poison for an event that no contract knows.
+        UnknownType for an event that no contract here knows, Poison for one that does not decode.
         """
         event = self._events.read(envelope)
         for policy in self._policies:

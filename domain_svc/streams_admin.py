@@ -12,7 +12,7 @@ from domain_svc.consequences import Consequences, Memory, Traced
 from domain_svc.history import History
 from kernel.contract import Contract
 from kernel.decoded import decoded
-from kernel.errors import Poison
+from kernel.errors import Poison, UnknownType
 from kernel.outcomes import OutcomeBoard
 from kernel.upcasting import EventReader
 from prism.admin.v1 import streams_pb2, streams_pb2_grpc
@@ -76,7 +76,7 @@ class StreamsService(streams_pb2_grpc.StreamsServicer):
         self._check_stream(request.stream, context)
         try:
             past = self._history.at(request.stream, request.version, context.is_active)
-        except Poison as error:
+        except (Poison, UnknownType) as error:
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"the stream cannot be read: {error}")
         if past is None:
             context.abort(

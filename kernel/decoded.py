@@ -1,6 +1,8 @@
-"""Commands and events as the admin plane shows them, whatever is in them."""
+"""Opens commands and events for people to read."""
 
-import msgspec
+import json
+
+from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 
 from kernel.contract import Contract
@@ -10,19 +12,15 @@ from prism.envelope.v1.envelope_pb2 import Envelope
 
 
 def decoded(envelope: Envelope, contract: Contract) -> Decoded:
-    """A command or an event, opened by the type that its envelope names.
-
-    Never raises: a type that no contract knows, and bytes that do not decode, are told as the problem.
-    """
-    shown = Decoded(envelope=envelope)
-    known = contract.events.get(envelope.type) or contract.commands.get(envelope.type)
+    """The envelope with its data as JSON, read as the type that it names; or why that cannot be."""
+    known = contract.commands.get(envelope.type) or contract.events.get(envelope.type)
     if known is None:
-        shown.problem = f"no contract knows the type {envelope.type!r}"
-        return shown
+        return Decoded(envelope=envelope, problem=f"no contract here knows the type {envelope.type!r}")
     try:
-        shown.json = msgspec.json.encode(to_document(known.message.FromString(envelope.data))).decode()
+        document = to_document(known.message.FromString(envelope.data))
     except DecodeError:
-        shown.problem = f"the data does not decode as {envelope.type}"
-    except Exception as error:  # noqa: BLE001 # what cannot be shown must not keep the rest from being shown
-        shown.problem = f"{type(error).__name__}: {error}"
-    return shown
+        return Decoded(envelope=envelope, problem=f"the data does not decode as {envelope.type}")
+    except (ValueError, json_format.Error) as error:
+        # A time before the first year, for one.
+        return Decoded(envelope=envelope, problem=f"the data has no JSON: {error}")
+    return Decoded(envelope=envelope, json=json.dumps(document, ensure_ascii=False, separators=(",", ":")))

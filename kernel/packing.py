@@ -13,15 +13,12 @@ from prism.envelope.v1.envelope_pb2 import (
     Envelope,
 )
 
-# A dead letter wraps a message in a little more: it must fit, too.
+# What a message says beside its items must fit, too: times, and since when it is being left.
 MAX_PACKED_BYTES = MAX_BODY_BYTES - 1024
 # An item of a repeated field is preceded by its tag and its length.
 ITEM_OVERHEAD_BYTES = 8
 # A pointer to a commit: the longest stream name, a number, their tags.
 POINTER_BYTES = 512
-# The times that a message of commits may carry beside these.
-TIMES_BYTES = 64
-MAX_COMMITS_BYTES = MAX_PACKED_BYTES - TIMES_BYTES
 
 T = TypeVar("T")
 
@@ -40,8 +37,7 @@ def check_fits(command: Envelope) -> None:
 def pack_commands(commands: Iterable[Envelope]) -> list[tuple[bytes, list[Envelope]]]:
     """Message bodies with the commands in each, in order. ValueError for one too large for any message."""
     return [
-        (CommandMessage(commands=batch).SerializeToString(), batch)
-        for batch in _batches(_sized(commands), MAX_PACKED_BYTES)
+        (CommandMessage(commands=batch).SerializeToString(), batch) for batch in _batches(_sized(commands))
     ]
 
 
@@ -53,7 +49,7 @@ def pack_commits(
     Each says when the commits were appended and published, where that is known.
     """
     bodies = []
-    for batch in _batches(map(_entry, commits), MAX_COMMITS_BYTES):
+    for batch in _batches(map(_entry, commits)):
         message = CommitMessage(appended_at=appended_at, published_at=published_at)
         for commit, inline in batch:
             entry = message.commits.add()
@@ -78,16 +74,16 @@ def _size(command: Envelope) -> int:
 def _entry(commit: Commit) -> tuple[tuple[Commit, bool], int]:
     """A commit, whether it fits a message, and what it or its pointer takes in one."""
     size = commit.ByteSize() + 2 * ITEM_OVERHEAD_BYTES
-    inline = size <= MAX_COMMITS_BYTES
+    inline = size <= MAX_PACKED_BYTES
     return (commit, inline), size if inline else POINTER_BYTES
 
 
-def _batches(sized: Iterable[tuple[T, int]], limit: int) -> Iterator[list[T]]:
-    """The items in as few batches as fit a limit, given what each takes of it: none takes more."""
+def _batches(sized: Iterable[tuple[T, int]]) -> Iterator[list[T]]:
+    """The items in as few batches as fit a message, given what each takes in one: none takes more."""
     batch: list[T] = []
     total = 0
     for item, size in sized:
-        if batch and total + size > limit:
+        if batch and total + size > MAX_PACKED_BYTES:
             yield batch
             batch, total = [], 0
         batch.append(item)
