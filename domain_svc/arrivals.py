@@ -13,12 +13,14 @@ class Arrivals:
 
     def __init__(self, received_at: Timestamp) -> None:
         self._received = Stages(received_at=received_at)
-        self._put_at: dict[str, float] = {}
+        # By command, in seconds and nanoseconds.
+        self._put_at: dict[str, tuple[int, int]] = {}
 
     def add(self, message: Message, commands: Iterable[Envelope]) -> None:
         """Notes the commands that a message brought."""
+        put_at = divmod(int(message.put_at * 1e9), 10**9)
         for command in commands:
-            self._put_at[command.id] = message.put_at
+            self._put_at[command.id] = put_at
 
     def note(self, stages: Stages, command: Envelope) -> None:
         """Writes when a command was accepted, queued and received, and nothing else."""
@@ -26,8 +28,7 @@ class Arrivals:
         stages.CopyFrom(self._received)
         accepted_at, queued_at = command.time, stages.queued_at
         accepted = (accepted_at.seconds, accepted_at.nanos)
-        queued = divmod(int(self._put_at[command.id] * 1e9), 10**9)
         # A queue that counts in whole seconds says an earlier one.
-        queued_at.seconds, queued_at.nanos = max(accepted, queued)
+        queued_at.seconds, queued_at.nanos = max(accepted, self._put_at[command.id])
         if accepted != (0, 0):
             stages.accepted_at.CopyFrom(accepted_at)
