@@ -1,16 +1,18 @@
 """Handles messages of an events queue: project, save, tell; then they may be deleted."""
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 
 from google.protobuf.message import Message as Event
+from google.protobuf.timestamp_pb2 import Timestamp
 
+from kernel.clock import now
 from kernel.commits import CommitReader, dead_commit
 from kernel.errors import StorageUnavailable, UnknownType
 from kernel.handler import DeadLetter, Unsettled
 from kernel.leaving import leave_commits
 from kernel.ports import Message, RowId
+from kernel.stages import put_in_order
 from kernel.upcasting import EventReader
 from prism.envelope.v1.envelope_pb2 import Commit, Delivery, Envelope, Update
 from projector_svc.projecting import Projector, Target, update_of
@@ -46,19 +48,20 @@ class EventHandler:
 
     def __call__(self, messages: Sequence[Message]) -> list[Unsettled]:
         """Projects all commits of the messages; leaves those that need an event that is not known here."""
-        began_ns = time.time_ns()
+        handled_at = now()
         commits, dead = self._commits.read(messages)
         while True:
             unknown: dict[tuple[str, int], UnknownType] = {}
-            deliveries, failed = self._project(commits, unknown, began_ns)
+            deliveries, failed = self._project(commits, unknown, handled_at)
             if deliveries is not None:
                 break
         if self._announce and deliveries:
+            _note_stages(deliveries, handled_at, projected_at=now())
             self._announce(deliveries)
         return [*dead, *failed, *leave_commits(messages, unknown)]
 
     def _project(
-        self, commits: Sequence[Commit], unknown: dict[tuple[str, int], UnknownType], began_ns: int
+        self, commits: Sequence[Commit], unknown: dict[tuple[str, int], UnknownType], handled_at: Timestamp
     ) -> tuple[list[Delivery] | None, list[DeadLetter]]:
         """The deliveries to tell; None when another writer was faster and all is to be done again."""
         failed: list[DeadLetter] = []
@@ -99,7 +102,7 @@ class EventHandler:
         if not saved:
             self._rows.forget(row.id for row in rows.values() if row.changed)
             return None, []
-        tell_projected(self._projector.subscriber, applied, deliveries, began_ns)
+        tell_projected(self._projector.subscriber, applied, deliveries, handled_at.ToNanoseconds())
         return deliveries, failed
 
     def _steps(self, commit: Commit) -> list[Step]:
@@ -153,3 +156,12 @@ class EventHandler:
     ) -> None:
         if self._announce and (update := update_of(target, row, envelope.stream)):
             updates.setdefault(envelope.causation_id, {})[target.row_id] = update
+
+
+def _note_stages(deliveries: Sequence[Delivery], handled_at: Timestamp, projected_at: Timestamp) -> None:
+    for delivery in deliveries:
+        if delivery.HasField("outcome"):
+            stages = delivery.outcome.stages
+            stages.handled_at.CopyFrom(handled_at)
+            stages.projected_at.CopyFrom(projected_at)
+            put_in_order(stages)

@@ -1,5 +1,6 @@
 """The hub: hands every new item to the clients that it is for, and replays to those that come back."""
 
+import time
 from collections.abc import Iterator, Sequence
 from threading import Condition
 
@@ -63,15 +64,20 @@ class Hub:
                 client.start_over(message)
             self._moved.notify_all()
 
-    def publish(self, entry: Expanded) -> int:
-        """Adds the next entry of the epoch and hands its items to the clients that they are for: to how many."""
+    def publish(self, entry: Expanded) -> None:
+        """Adds the next entry of the epoch and hands its items to the clients that they are for."""
         with self._moved:
-            told: set[Subscription] = set()
+            reached: set[Subscription] = set()
             for item in entry.items:
-                told |= self._deliver(item)
+                reached |= self._deliver(item)
+            entry.delivered_at_ns, entry.clients = time.time_ns(), len(reached)
             self._ring.append(entry)
             self._moved.notify_all()
-        return len(told)
+
+    def find(self, command_id: str) -> Expanded | None:
+        """The entry of a command, among those that can be replayed. Costs a look at each of them."""
+        with self._moved:
+            return self._ring.find(command_id)
 
     def subscribe(self, interest: Interest, after: Position | None) -> Subscription:
         """Subscribes a client from now on, or from a position: nothing is left out or comes twice.
@@ -118,6 +124,7 @@ class Hub:
             self._moved.notify_all()
 
     def _deliver(self, item: Item) -> set[Subscription]:
+        """Hands an item to the clients that it is for; answers them."""
         told: set[Subscription] = set()
         rendered = None
         for topic in item.topics:
@@ -127,7 +134,7 @@ class Hub:
             # Once, and only when somebody wants it.
             rendered = rendered or item.render(self._contract)
             if rendered is None:
-                return told
+                break
             message = item.message(topic, rendered)
             for client in clients:
                 if not client.put(message):

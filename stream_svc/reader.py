@@ -168,10 +168,11 @@ class Reader:
             self._begin(entry.cursor.epoch, self._last_id, [])
         self._last_id = entry.cursor.entry_id
         began_ns = time.time_ns()
-        clients = self._hub.publish(self._expand(entry))
+        expanded = self._expand(entry)
+        self._hub.publish(expanded)
         self._handled += 1
         self._lag_s = _age_s(entry.cursor.entry_id)
-        return Delivered(entry, clients, began_ns, time.time_ns(), self._lag_s)
+        return Delivered(entry, expanded.clients, began_ns, time.time_ns(), self._lag_s)
 
     def _load(self) -> None:
         """Loads what Redis keeps of the epoch; clients that are here fetch anew."""
@@ -197,7 +198,8 @@ class Reader:
 
     def _expand(self, entry: Entry) -> Expanded:
         expanded = expand(entry, self._contract)
-        return Expanded(expanded.position, tuple(filter(self._repeats.is_new, expanded.items)))
+        expanded.items = tuple(filter(self._repeats.is_new, expanded.items))
+        return expanded
 
 
 def _age_s(entry_id: str) -> float:
