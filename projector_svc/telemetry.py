@@ -1,4 +1,5 @@
-"""What projector_svc tells of itself: of every event that it projects a log line and a span; lags as metrics.
+"""What projector_svc tells of itself: of every event that it projects a log line and a span, of every
+rejection that it announces a line; lags as metrics.
 
 Told a batch at a time, once the views are saved.
 """
@@ -14,7 +15,7 @@ from kernel.log import Fields, each
 from kernel.metrics import PROJECTED_SECONDS, PROJECTION_LAG, bound
 from kernel.queues import events_for
 from kernel.trace_context import trace_id_of
-from prism.envelope.v1.envelope_pb2 import Commit, Delivery, Envelope
+from prism.envelope.v1.envelope_pb2 import Commit, Delivery, Envelope, Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +32,10 @@ def tell_projected(
     _lag(subscriber).observe_all([_since(event.time, now_ns) for event in events])
     accepted = [delivery.outcome.stages.accepted_at for delivery in deliveries]
     PROJECTED_SECONDS.observe_all([_since(at, now_ns) for at in accepted if at.seconds])
-    if events and logger.isEnabledFor(logging.INFO):
+    if logger.isEnabledFor(logging.INFO):
         logger.info("projected", extra=each([_line(subscriber, event) for event in events]))
+        rejections = [item.outcome for item in deliveries if item.outcome.status == Outcome.REJECTED]
+        logger.info("announced", extra=each([_announcement(outcome) for outcome in rejections]))
     if tracing.spans() is not None:
         _record(subscriber, events, deliveries, began_ns, now_ns)
 
@@ -72,6 +75,16 @@ def _line(subscriber: str, event: Envelope) -> Fields:
         "type": _short(event.type),
         "subscriber": subscriber,
         "trace_id": trace_id_of(event.traceparent),
+    }
+
+
+def _announcement(outcome: Outcome) -> Fields:
+    return {
+        "command_id": outcome.command_id,
+        "stream": outcome.stream,
+        "status": "REJECTED",
+        "code": outcome.code,
+        "trace_id": trace_id_of(outcome.traceparent),
     }
 
 

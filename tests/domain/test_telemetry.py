@@ -75,7 +75,10 @@ def test_a_rejection_is_told_with_its_code(shop: Shop, caplog: pytest.LogCapture
 
     [line] = told(caplog, "decided")
     assert (line["status"], line["code"], line["trace_id"]) == ("REJECTED", "PRODUCT_NOT_AVAILABLE", TRACE_ID)
-    assert told(caplog, "appended") == []
+    assert told(caplog, "appended") == told(caplog, "projected") == []
+    [announced] = told(caplog, "announced")
+    assert announced["command_id"] == line["command_id"]
+    assert (announced["code"], announced["trace_id"]) == (line["code"], TRACE_ID)
     assert value("prism_commands_decided_total", type="AddItemToCart", status="REJECTED") == before + 1
 
 

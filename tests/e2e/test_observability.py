@@ -106,6 +106,20 @@ def test_a_command_can_be_followed_through_every_log(seen: Seen, service: str) -
         assert any(line.get("event_id") == event or event in line.get("event_ids", ()) for line in lines)
 
 
+def test_a_rejected_command_can_be_followed_too(seen: Seen) -> None:
+    [decided] = [line for line in seen.lines("domain_svc") if line.get("status") == "REJECTED"]
+
+    def told() -> set[str]:
+        lines = [line for service in SERVICES for line in seen.lines(service)]
+        mine = [line for line in lines if line.get("command_id") == decided["command_id"]]
+        assert {line["trace_id"] for line in mine} == {decided["trace_id"]}
+        services = {str(line["service"]) for line in mine}
+        assert services == set(SERVICES)
+        return services
+
+    assert eventually(told)
+
+
 def test_a_command_that_follows_from_an_event_names_it(seen: Seen) -> None:
     sent = [line for line in seen.lines("domain_svc") if line["message"] == "sent"]
     decided = {line["command_id"] for line in seen.lines("domain_svc") if line["message"] == "decided"}
