@@ -113,7 +113,7 @@ def _rebuild(session: Session, worker: Worker, view: str, detach: bool) -> None:
             f"{error}. The rebuild goes on when a projector is back: prismctl projection list; {how}"
         ) from None
     if last is None or (last.phase != RebuildProgress.LIVE and not detach):
-        raise No(f"{worker} ended its answers before the view was live: prismctl projection list; {how}")
+        raise Lost(f"{worker} ended its answers before the view was live: prismctl projection list; {how}")
     if last.phase == RebuildProgress.LIVE:
         events = counted(last.done, "event")
         session.output.print(f"{clean(view)}: generation {last.generation} is live, from {events}")
@@ -137,7 +137,7 @@ def _verify(session: Session, worker: Worker, request: VerifyRequest) -> VerifyR
                 case "result":
                     result = answer.result
     if result is None:
-        raise No(f"{worker} ended its answers without a result: nothing is known of {request.view}")
+        raise Lost(f"{worker} ended its answers without a result: nothing is known of {request.view}")
     return result
 
 
