@@ -34,15 +34,12 @@ EXIT_CODES = (
 class Index(TyperGroup):
     """Shows every command by the index, and loads the one that is called."""
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 # typer's context is its own affair
-        """In the order of the index."""
-        return list(INDEX)
+    def __init__(self, **given: Any) -> None:  # noqa: ANN401 # whatever typer makes a group of
+        super().__init__(**given)
+        # As help and completion show them.
+        self.commands.update({name: TyperCommand(name, help=text) for name, text in INDEX.items()})
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 # the same
-        """The command as help and completion show it."""
-        return TyperCommand(cmd_name, help=INDEX[cmd_name]) if cmd_name in INDEX else None
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 # the same
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 # typer's context is its own affair
         """The command as it runs."""
         name, _, rest = super().resolve_command(ctx, args)
         assert name is not None  # it has raised otherwise

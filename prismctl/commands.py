@@ -20,9 +20,9 @@ INTERRUPTED = 130
 DEFECT = 70
 
 
-def new_app() -> typer.Typer:
-    """A command, or a group of them where more than one is registered. Its help is in the index."""
-    return typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+def new_app(*, group: bool = False) -> typer.Typer:
+    """For one command, or for a group of them. Its help is in the index."""
+    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=group)
 
 
 def command(
@@ -50,8 +50,9 @@ def command(
         # typer reads a function's signature; this one has the parameters of two.
         vars(run)["__signature__"] = inspect.Signature(taken)
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in taken}
-        run.__name__, run.__doc__ = function.__name__, function.__doc__
-        app.command(name)(run)
+        run.__name__ = function.__name__
+        paragraphs = (inspect.getdoc(function) or "").split("\n\n")
+        app.command(name, help="\n\n".join(" ".join(each.split()) for each in paragraphs))(run)
         return function
 
     return register

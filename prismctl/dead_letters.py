@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from prism.admin.v1.admin_pb2 import (
@@ -23,7 +22,7 @@ from prismctl.commands import command, new_app
 from prismctl.completion import queues
 from prismctl.connections import SERVICES, Worker
 from prismctl.errors import Failed, Misused, No, NotFound, Unfit, Unreachable
-from prismctl.output import as_dict, clean, counted, day_and_time, plain_table, short
+from prismctl.output import as_dict, clean, counted, day_and_time, indented, plain_table, short
 from prismctl.session import Session
 
 # Of one request, by the contract.
@@ -32,33 +31,34 @@ MAX_PAGE, MAX_IDS = 100, 1000
 MIN_ABBREVIATION = 4
 MAX_ITEMS_SHOWN = 3
 
-QueueName = Annotated[str, typer.Argument(help="As list names it.", autocompletion=queues)]
+QueueName = Annotated[str, typer.Argument(metavar="QUEUE", help="As list names it.", autocompletion=queues)]
 Ids = Annotated[
     list[str], typer.Argument(metavar="ID...", help="As list names them, or how they begin or end.")
 ]
 
-app = new_app()
+app = new_app(group=True)
 
 
 @command(app, "list")
 def list_(
     session: Session,
     queue: Annotated[str, typer.Option(help="Only this queue's.", autocompletion=queues)] = "",
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many a queue's owner.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 50,
 ) -> None:
     """What waits for an operator, a queue after the other, each oldest first."""
     if queue:
-        letters = _first_letters(owner(session, queue), queue, limit)
+        letters = _first_letters(owner(session, queue), queue, limit + 1)
         failure = None
     else:
-        letters, failure = _everywhere(session, limit)
+        letters, failure = _everywhere(session, limit + 1)
+    letters, more = letters[:limit], len(letters) > limit
     session.output.document({"letters": [as_dict(letter) for letter in letters]})
     if not letters and not failure:
         session.output.print("No dead letters.")
     for name, group in groupby(letters, key=lambda letter: letter.queue):
         session.output.print(_table(name, list(group)), "")
-    if len(letters) >= limit:
-        session.output.note(f"There may be more: --limit {limit * 2} shows them.")
+    if more:
+        session.output.note(f"There are more: --limit {limit * 2} shows more.")
     if failure:
         raise failure
 
@@ -244,7 +244,7 @@ def _letter(answer: GetDeadLetterResponse, raw: bool) -> Group:
     if not answer.items:
         parts.append(Text("\nIt is no message that could be opened.", "yellow"))
     if raw:
-        parts.append(Group("", f"{len(answer.body)} bytes as received:", Padding(_hex(answer.body), (0, 2))))
+        parts.append(Group("", f"{len(answer.body)} bytes as received:", indented(_hex(answer.body))))
     return Group(*parts)
 
 

@@ -3,11 +3,10 @@
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from prism.admin.v1.decoded_pb2 import Decoded
-from prismctl.output import as_dict, clean, day_and_time, parsed, pretty, short
+from prismctl.output import as_dict, clean, day_and_time, indented, parsed, pretty, short
 
 
 def document(item: Decoded) -> dict[str, Any]:
@@ -41,4 +40,4 @@ def drawn(item: Decoded) -> RenderableType:
         size = len(envelope.data)
         lines.append(Text(f"does not decode: {clean(item.problem)} ({size} bytes)", "red"))
     title = Text.assemble((short(envelope.type) or "no type", "bold"), f"  {clean(envelope.type)}")
-    return Group(title, Padding(Group(*lines), (0, 0, 0, 2)))
+    return Group(title, indented(*lines))

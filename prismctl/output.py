@@ -11,7 +11,8 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -70,6 +71,11 @@ def plain_table(*columns: str, **options: Any) -> Table:  # noqa: ANN401 # rich'
     return table
 
 
+def indented(*things: RenderableType, by: int = 2) -> Padding:
+    """Things below each other, set in from the left."""
+    return Padding(Group(*things), (0, 0, 0, by), expand=False)
+
+
 def clean(text: str) -> str:
     """The text on one line, harmless to a terminal: what it cannot show is shown as an escape.
 
@@ -108,8 +114,8 @@ def pretty(text: str) -> str:
 
 
 def compact(text: str) -> str:
-    """JSON on one line; the text itself if it is none."""
-    value = parsed(text)
+    """JSON on one line; the text itself if it is none, or empty."""
+    value = parsed(text) if text else ""
     return clean(text if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 

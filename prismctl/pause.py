@@ -17,7 +17,10 @@ app = new_app()
 def pause(
     session: Session,
     consumer: Annotated[
-        str, typer.Argument(help="As status names it. None: all of them.", autocompletion=consumers)
+        str,
+        typer.Argument(
+            metavar="CONSUMER", help="As status names it. None: all of them.", autocompletion=consumers
+        ),
     ] = "",
     service: Annotated[
         str, typer.Option(help="Only this service's, as domain_svc.", autocompletion=services)

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from prism.admin.v1.projections_pb2 import (
@@ -23,7 +22,7 @@ from prismctl.commands import INTERRUPTED, command, new_app
 from prismctl.completion import views
 from prismctl.connections import Worker
 from prismctl.errors import Lost, No
-from prismctl.output import UNKNOWN, as_dict, clean, compact, counted, day_and_time, plain_table
+from prismctl.output import UNKNOWN, as_dict, clean, compact, counted, day_and_time, indented, plain_table
 from prismctl.progress import Bar, Lines, Progress, told
 from prismctl.session import Session
 
@@ -32,7 +31,7 @@ DEFAULT_LIMIT, MAX_LIMIT = 1000, 10000
 
 View = Annotated[str, typer.Argument(metavar="VIEW", help="As list names it.", autocompletion=views)]
 
-app = new_app()
+app = new_app(group=True)
 
 
 @command(app, "list")
@@ -179,4 +178,4 @@ def _difference(row: RowDifference) -> RenderableType:
     for field in row.fields:
         live, rebuilt = (compact(value) or UNKNOWN for value in (field.live, field.rebuilt))
         table.add_row(Text(clean(field.path)), Text(live, "red"), Text(rebuilt, "green"))
-    return Group(title, Padding(table, (0, 0, 0, 2)))
+    return Group(title, indented(table))

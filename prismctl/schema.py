@@ -14,7 +14,7 @@ from prismctl.session import Session
 # What dev.schema ends with where it could not tell.
 COULD_NOT_TELL = 2
 
-app = new_app()
+app = new_app(group=True)
 
 
 @command(app)
@@ -77,7 +77,9 @@ def golden(session: Session) -> None:
 
 
 @command(app)
-def release(session: Session, version: Annotated[str, typer.Argument(help="As 1.2.0.")]) -> None:
+def release(
+    session: Session, version: Annotated[str, typer.Argument(metavar="VERSION", help="As 1.2.0.")]
+) -> None:
     """Checks, then freezes the contracts in schema/ under a version."""
     if not session.output.as_json:
         _run("release", version)

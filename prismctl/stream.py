@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from prism.admin.v1.decoded_pb2 import Decoded
@@ -24,7 +23,7 @@ from prismctl import decoded
 from prismctl.commands import command, new_app
 from prismctl.connections import Worker
 from prismctl.errors import Misused, NotFound
-from prismctl.output import as_dict, clean, compact, counted, day_and_time, parsed, pretty, short
+from prismctl.output import as_dict, clean, compact, counted, day_and_time, indented, parsed, pretty, short
 from prismctl.session import Session
 
 # Of one request, by the contract.
@@ -34,7 +33,7 @@ STATUS_COLOURS = {Outcome.APPLIED: "green", Outcome.REJECTED: "yellow", Outcome.
 
 Name = Annotated[str, typer.Argument(metavar="STREAM", help="As cart-c1.")]
 
-app = new_app()
+app = new_app(group=True)
 
 
 @command(app)
@@ -134,7 +133,7 @@ def _commit(commit: StoredCommit) -> RenderableType:
     when = next((day_and_time(time) for time in times if time.seconds), "")
     title = Text.assemble((f"commit {commit.number}", "bold"), f"  version {commit.version}  {when}")
     lines = [*map(outcome_line, commit.outcomes), *(_event(event) for event in commit.events), Text("")]
-    return Group(title, Padding(Group(*lines), (0, 0, 0, 2)))
+    return Group(title, indented(*lines))
 
 
 def _event(event: Decoded) -> RenderableType:
@@ -147,7 +146,7 @@ def _event(event: Decoded) -> RenderableType:
     body = Text(compact(event.json), "cyan")
     if event.problem:
         body = Text(f"does not decode: {clean(event.problem)} ({len(envelope.data)} bytes)", "red")
-    return Group(title, Padding(body, (0, 0, 0, 5)))
+    return Group(title, indented(body, by=5))
 
 
 def outcome_line(outcome: Outcome) -> Text:

@@ -75,7 +75,9 @@ class Step:
 @command(app)
 def trace(
     session: Session,
-    command_id: Annotated[str, typer.Argument(help="As the receipt of the command named it.")],
+    command_id: Annotated[
+        str, typer.Argument(metavar="COMMAND_ID", help="As the receipt of the command named it.")
+    ],
     stream: Annotated[
         str, typer.Option(metavar="STREAM", help="Its stream, as cart-c1: needed a quarter of an hour later.")
     ] = "",
@@ -240,16 +242,11 @@ def _meaning(life: Life, stage: str) -> str:
 def _stages_in_a_line(life: Life) -> Text:
     """The same for what followed: the first time, then the ms since the one before."""
     told = []
-    begun = False
     for step in steps(life):
-        if step.time is None:
-            told.append(f"{step.name} {UNKNOWN}")
-        elif step.since_ms is None or not begun:
-            told.append(f"{step.name} {clock(step.time)}")
-        else:
-            told.append(f"{step.name} {step.since_ms:+.1f}")
-        begun = begun or step.time is not None
-    return Text(" · ".join(told))
+        time = clock(step.time) if step.time else UNKNOWN
+        # Without a blank, so that no line breaks between them.
+        told.append(f"{step.name}={time if step.since_ms is None else f'{step.since_ms:+.1f}'}")
+    return Text("  ".join(told))
 
 
 def _events(life: Life) -> Iterator[Text]:

@@ -21,7 +21,7 @@ def environment(env: Mapping[str, str]) -> dict[str, str]:
     """The caller's own, without what it says of a Prism or a terminal."""
     left_out = ("PRISM", "COLUMNS", "NO_COLOR", "FORCE_COLOR", "TERM")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
-    return clean | {"TERM": "xterm-256color", "LANG": "C.UTF-8"} | env
+    return clean | {"TERM": "xterm-256color", "LANG": "C.UTF-8", **env}
 
 
 class Ended:

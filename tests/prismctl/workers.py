@@ -274,7 +274,7 @@ class Easel(projections_pb2_grpc.ProjectionsServicer):
     ) -> projections_pb2.RebuildResponse:
         progress = projections_pb2.RebuildProgress(
             generation=generation,
-            phase=projections_pb2.RebuildProgress.Phase.Value(phase),
+            phase=phase,
             done=done,
             total=total,
             rate=12500.0 if done else 0,
