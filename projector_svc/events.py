@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from google.protobuf.message import Message as Event
 
 from kernel.commits import CommitReader, dead_commit
-from kernel.consumer import DeadLetter
-from kernel.errors import StorageUnavailable
+from kernel.errors import StorageUnavailable, UnknownType
+from kernel.handler import DeadLetter, Unsettled
+from kernel.leaving import leave_commits
 from kernel.ports import Message, RowId
 from kernel.upcasting import EventReader
 from prism.envelope.v1.envelope_pb2 import Commit, Delivery, Envelope, Update
@@ -41,24 +42,29 @@ class EventHandler:
         self._commits = commits
         self._announce = announce
 
-    def __call__(self, messages: Sequence[Message]) -> list[DeadLetter]:
-        """Projects all commits of the messages."""
+    def __call__(self, messages: Sequence[Message]) -> list[Unsettled]:
+        """Projects all commits of the messages; leaves those that need an event that is not known here."""
         commits, dead = self._commits.read(messages)
         while True:
-            deliveries, failed = self._project(commits)
+            unknown: dict[tuple[str, int], UnknownType] = {}
+            deliveries, failed = self._project(commits, unknown)
             if deliveries is not None:
                 break
         if self._announce and deliveries:
             self._announce(deliveries)
-        return dead + failed
+        return [*dead, *failed, *leave_commits(messages, unknown)]
 
-    def _project(self, commits: Sequence[Commit]) -> tuple[list[Delivery] | None, list[DeadLetter]]:
+    def _project(
+        self, commits: Sequence[Commit], unknown: dict[tuple[str, int], UnknownType]
+    ) -> tuple[list[Delivery] | None, list[DeadLetter]]:
         """The deliveries to tell; None when another writer was faster and all is to be done again."""
         failed: list[DeadLetter] = []
         readable: list[tuple[Commit, list[Step]]] = []
         for commit in commits:
             try:
                 readable.append((commit, self._steps(commit)))
+            except UnknownType as error:
+                unknown[commit.stream, commit.number] = error
             except Exception as error:  # noqa: BLE001 # a commit that cannot be read must not keep its neighbours
                 failed.append(dead_commit(commit, error))
         rows = self._rows.load(
@@ -69,6 +75,11 @@ class EventHandler:
             for commit, steps in readable:
                 try:
                     deliveries.extend(self._apply(commit, steps, rows))
+                except UnknownType as error:
+                    # In a gap before it. What filled that so far stays. When the commit comes again, a newer
+                    # replica may have gone past the gap: what is cached must not hide that.
+                    unknown[commit.stream, commit.number] = error
+                    self._rows.forget(target.row_id for _, _, targets in steps for target in targets)
                 except StorageUnavailable:
                     raise
                 except Exception as error:  # nor one that a projection fails on

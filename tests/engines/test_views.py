@@ -118,6 +118,15 @@ def test_pages_chain_until_the_end(views: ViewStore) -> None:
     assert len(views.page("carts", "p", limit=2000)) == 1020
 
 
+def test_a_partition_is_counted_up_to_a_limit(views: ViewStore) -> None:
+    views.save([row(f"k{i:04}") for i in range(1020)] + [row("k", partition="q"), row("k", view="carts2")])
+    assert views.count("carts", "p") == 1000
+    assert views.count("carts", "p", 2000) == 1020
+    assert views.count("carts", "p", 7) == 7
+    assert views.count("carts", "q") == 1
+    assert views.count("carts", "nobody") == 0
+
+
 def test_a_scan_sees_every_row_of_a_view_in_order(views: ViewStore) -> None:
     places = [(partition, key) for partition in ("", "a", "a.b", "a|b", "b#") for key in ("k", "k/1", "k|")]
     wanted = [row(key, partition=partition) for partition, key in sorted(places)]
