@@ -1,9 +1,17 @@
 """prismctl on a real stack: its own workers, its own edge's tokens."""
 
+from collections.abc import Iterator
+
 import pytest
 
-from tests.e2e.client import Shop
+from kernel import settings
+from kernel.ports import Storage
+from kernel.storage import open_storage
+from prism.envelope.v1.envelope_pb2 import CommandMessage, CommitMessage
+from tests.e2e.client import WAIT_S, Merchant, Shop, Shopper, applied, new_id
+from tests.e2e.test_dead_letters import command
 from tests.prismctl.program import Prismctl
+from tests.support import eventually
 
 
 @pytest.fixture
@@ -18,6 +26,14 @@ def ctl(shop: Shop) -> Prismctl:
     issued = Prismctl({"PRISM_EDGE_URL": stack.edge_url})("token", "--subject", "olga")
     assert issued.exit_code == 0, issued.err
     return Prismctl({**addresses, "PRISM_TOKEN": issued.out.strip()})
+
+
+@pytest.fixture
+def storage(shop: Shop) -> Iterator[Storage]:
+    """The stack's own storage, opened by someone else."""
+    opened = open_storage(settings.load(shop.stack.env))
+    yield opened
+    opened.close()
 
 
 def test_every_worker_of_the_stack_is_shown(ctl: Prismctl) -> None:
@@ -53,3 +69,60 @@ def test_what_does_not_exist_is_told_by_the_workers(ctl: Prismctl) -> None:
     failed = ctl("pause", "nothing")
     assert failed.exit_code == 5
     assert "domain_svc has no consumer 'nothing'; it has commands, events-policies" in failed.err
+
+
+def test_a_poisoned_command_is_found_understood_requeued_and_discarded(
+    shop: Shop, merchant: Merchant, shopper: Shopper, storage: Storage, ctl: Prismctl
+) -> None:
+    poison = command(shopper, "prism.cart.v1.AddItemToCart", b"\xff\xff")
+    storage.queue("commands").put([CommandMessage(commands=[poison]).SerializeToString()])
+
+    def letter_id() -> str:
+        letters = ctl("dead-letters", "list", "--queue", "commands", "--json").json["letters"]
+        return next((each["id"] for each in letters if poison.id in [i["id"] for i in each["items"]]), "")
+
+    # Found: status counts it, list names it.
+    first = eventually(letter_id, WAIT_S)
+    commands = next(line for line in ctl("status").out.splitlines() if line.startswith("commands"))
+    assert int(commands.split()[-1]) >= 1
+    # Understood: who sent what to which stream, and why nobody could handle it.
+    shown = ctl("dead-letters", "show", "commands", first.rpartition("-")[2], "--raw")
+    assert shown.exit_code == 0
+    for part in (poison.id, poison.stream, shopper.subject, "does not decode as prism.cart.v1.AddItemToCart"):
+        assert part in shown.out
+    # Requeued. Nothing has changed, so it dies again, as another letter.
+    assert ctl("dead-letters", "requeue", "commands", first).exit_code == 0
+    again = eventually(lambda: (found := letter_id()) != first and found, WAIT_S)
+    gone = ctl("dead-letters", "requeue", "commands", first)
+    assert gone.exit_code == 1
+    assert first in gone.err
+    assert (
+        ctl("dead-letters", "discard", "commands", again, "--reason", "a test's own", "--yes").exit_code == 0
+    )
+    assert letter_id() == ""
+    # Meanwhile the shop goes on.
+    applied(shopper.adds(new_id("c"), merchant.sells()))
+
+
+def test_a_letter_whose_cause_is_gone_is_handled_when_it_is_requeued(
+    shop: Shop, merchant: Merchant, shopper: Shopper, storage: Storage, ctl: Prismctl
+) -> None:
+    mug, cart = merchant.sells(), new_id("c")
+    early = CommitMessage()
+    entry = early.commits.add()
+    entry.pointer.stream, entry.pointer.number = f"cart-{cart}", 1
+    storage.queue("events-views").put([early.SerializeToString()])
+
+    def letters() -> list[str]:
+        found = ctl("dead-letters", "list", "--queue", "events-views", "--limit", "1000", "--json").json[
+            "letters"
+        ]
+        return [each["id"] for each in found if [i["stream"] for i in each["items"]] == [f"cart-{cart}"]]
+
+    [letter] = eventually(letters, WAIT_S)
+    applied(shopper.adds(cart, mug, 2))
+    opened = ctl("dead-letters", "show", "events-views", letter, "--json").json
+    assert opened["items"][0]["data"]["productId"] == mug
+    assert ctl("dead-letters", "requeue", "events-views", letter).exit_code == 0
+    eventually(lambda: ctl("status", "--json").exit_code == 0 and letters() == [], WAIT_S)
+    assert shopper.cart(cart)["lines"][0]["quantity"] == 2
