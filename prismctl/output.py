@@ -38,7 +38,8 @@ class Output:
         """Prints for people: nothing where JSON is wanted. Text is taken as it is, without markup."""
         if not self.as_json:
             for thing in things or ("",):
-                self.console.print(thing)
+                # A sentence is copied from, and longer than a line: the terminal breaks it, we don't.
+                self.console.print(thing, soft_wrap=isinstance(thing, str))
 
     def document(self, document: object) -> None:
         """Prints the one JSON document of a command; nothing where it was not asked for."""

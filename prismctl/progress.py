@@ -33,9 +33,15 @@ def told(now: RebuildProgress) -> str:
         parts[0] += f" {now.done:,} of {now.total:,} events ({100 * now.done // now.total} %)"
     if now.rate:
         parts.append(f"{now.rate:,.0f}/s")
-    if now.HasField("time_left"):
-        parts.append(f"{span(seconds_of(now.time_left))} left")
+    if left := time_left(now):
+        parts.append(left)
     return ", ".join(parts)
+
+
+def time_left(now: RebuildProgress) -> str:
+    """`34s left`; empty while it is unknown, and when it is done."""
+    left_s = seconds_of(now.time_left)
+    return f"{span(left_s)} left" if left_s > 0 and now.done < now.total else ""
 
 
 class Progress:
@@ -86,14 +92,13 @@ class Bar(Progress):
     def show(self, now: RebuildProgress) -> None:
         """How far it is now."""
         rate = f" {now.rate:,.0f}/s" if now.rate else ""
-        left = f" {span(seconds_of(now.time_left))} left" if now.HasField("time_left") else ""
         self._progress.update(
             self._task,
             description=f"{self._view} {doing(now)}",
             completed=now.done,
             # Without a total the bar moves to and fro.
             total=now.total or None,
-            told=f"{now.done:,}/{now.total:,}{rate}{left}" if now.total else "",
+            told=f"{now.done:,}/{now.total:,}{rate} {time_left(now)}" if now.total else "",
         )
 
     def above(self, thing: RenderableType) -> None:

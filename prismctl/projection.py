@@ -82,14 +82,15 @@ def verify(
     """
     request = VerifyRequest(view=view, limit=limit)
     result = session.workers.any_of(PROJECTOR, lambda worker: _verify(session, worker, request))
-    rows = counted(result.rows, "row")
     if not result.differing:
-        session.output.print(f"{clean(view)}: {rows} are what {counted(result.events, 'event')} say")
+        compared = f"{counted(result.rows, 'row')}, {counted(result.events, 'event')}"
+        session.output.print(f"{clean(view)}: is what the events say ({compared})")
         return
     if result.differing > limit:
         session.output.note(f"The first {limit} of {result.differing} are shown: --limit shows more.")
     hint = f"prismctl projection rebuild {view} puts it right"
-    raise No(f"{view}: {result.differing} of {rows} differ from what the events say; {hint}")
+    differing = f"{result.differing} of {counted(result.rows, 'row')}"
+    raise No(f"{view}: not what the events say: {differing}; {hint}")
 
 
 def _rebuild(session: Session, worker: Worker, view: str, detach: bool) -> None:
@@ -157,7 +158,7 @@ def _row(projection: ProjectionStatus) -> Iterator[RenderableType]:
     yield clean(f"events-{projection.subscriber}")
     yield str(projection.generation)
     since = projection.live_since if projection.HasField("live_since") else None
-    yield day_and_time(since).partition(".")[0] + "Z" if since else "the start"
+    yield day_and_time(since).rpartition(":")[0] + "Z" if since else "the start"
     yield ", ".join(map(clean, projection.aggregates))
     waiting = f" ({len(projection.retired)} to drop)" if projection.retired else ""
     if projection.HasField("rebuild"):

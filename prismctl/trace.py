@@ -242,6 +242,8 @@ def _meaning(life: Life, stage: str) -> str:
 def _stages_in_a_line(life: Life) -> Text:
     """The same for what followed: the first time, then the ms since the one before."""
     told = []
+    if not any(time for _, time in life.times()):
+        return Text(f"stages={UNKNOWN}  (no time is known of any)", "dim")
     for step in steps(life):
         time = clock(step.time) if step.time else UNKNOWN
         # Without a blank, so that no line breaks between them.

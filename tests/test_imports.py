@@ -65,7 +65,7 @@ def test_prismctl_is_a_client_that_knows_the_services_by_their_contracts_alone()
     broken = [
         (file, module)
         for file, module in imports("prismctl")
-        if top(module) in OURS - {"kernel", "prismctl"} and not (file == door and top(module) == "dev")
+        if (top(module) in OURS - {"kernel", "prismctl"} and not (file == door and top(module) == "dev"))
         or (module.startswith("prism.") and not infrastructure(module))
     ]
     assert not broken

@@ -108,7 +108,7 @@ def test_a_projector_that_dies_meanwhile_is_no_end_of_the_rebuild(plane: Plane, 
 def test_a_view_that_is_what_the_events_say(plane: Plane, ctl: Prismctl) -> None:
     done = ctl("projection", "verify", "cart")
     assert done.exit_code == 0
-    assert done.out.splitlines()[-1] == "cart: 42 rows are what 1000 events say"
+    assert done.out.splitlines()[-1] == "cart: is what the events say (42 rows, 1000 events)"
 
 
 def test_every_row_and_field_that_differs_is_named(tampered: Plane, ctl: Prismctl) -> None:
@@ -116,7 +116,7 @@ def test_every_row_and_field_that_differs_is_named(tampered: Plane, ctl: Prismct
     assert done.exit_code == 1
     for part in ("c1/c1  WRONG", "lines[0].quantity", "c2/c2  MISSING", '{"currency": "EUR"'):
         assert part in done.out
-    assert "2 of 42 rows differ" in done.err
+    assert "not what the events say: 2 of 42 rows" in done.err
     assert max(map(len, done.out.splitlines())) <= 80
 
 

@@ -86,6 +86,7 @@ def test_what_followed_is_a_tree(checkout: Plane, ctl: Prismctl) -> None:
     assert placed.index("PlaceOrder") < reserved.index("ReserveStock")
     assert "for cart-c1:3" in shown.out
     assert "for order-c1:3" in shown.out
+    assert "stages=-" in shown.out
     assert "accepted=15:04:05.120  queued=-  received=-  decided=+4.0  appended=-" in shown.out
 
 
