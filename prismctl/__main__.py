@@ -42,7 +42,9 @@ class Index(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 # typer's context is its own affair
         """The command as it runs."""
         name, _, rest = super().resolve_command(ctx, args)
-        assert name is not None  # it has raised otherwise
+        if name is None:
+            # Completion, of a name that there is not.
+            return name, None, rest
         loaded = typer.main.get_command(importlib.import_module(f"prismctl.{name.replace('-', '_')}").app)
         loaded.name, loaded.help = name, loaded.help or INDEX[name]
         return name, loaded, rest

@@ -162,7 +162,12 @@ def unabbreviated(worker: Worker, queue: str, ids: Sequence[str]) -> list[str]:
 
     One that fits none stays as it is. Misused for one that fits several.
     """
-    known = {letter.id for letter in _letters(worker, queue)}
+    known: set[str] = set()
+    for letter in _letters(worker, queue):
+        known.add(letter.id)
+        # In full: whatever else there is does not matter.
+        if known.issuperset(ids):
+            break
     return list(dict.fromkeys(_unabbreviated(known, asked) for asked in ids))
 
 

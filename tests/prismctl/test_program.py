@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from dev import setup
 from prismctl.__main__ import INDEX, app
 from prismctl.commands import ending_well
-from tests.prismctl.program import PROGRAM, ROOT, Prismctl, environment
+from tests.prismctl.program import PROGRAM, ROOT, Ended, Prismctl, environment
 from tests.prismctl.workers import Plane, token
 
 ALL = (
@@ -200,15 +200,25 @@ def test_help_and_completion_load_no_grpc() -> None:
     ],
 )
 def test_the_shell_completes(typed: str, expected: set[str]) -> None:
-    word = typed.rpartition(" ")[2]
+    offered = tab(typed).out.split()
+    assert {each for each in offered if each.startswith(typed.rpartition(" ")[2])} == expected
+
+
+def test_completing_what_does_not_exist_is_no_error() -> None:
+    for typed in ("prismctl nonsense ", "prismctl stream nonsense ", "prismctl projection verify nonsense"):
+        offered = tab(typed)
+        assert (offered.exit_code, offered.err) == (0, "")
+
+
+def tab(typed: str) -> Ended:
+    """What bash is offered when the tab key is pressed."""
     env = {
         "_PRISMCTL_COMPLETE": "complete_bash",
         "COMP_WORDS": typed,
         "COMP_CWORD": str(typed.count(" ")),
         "_TYPER_COMPLETE_ARGS": typed,
     }
-    offered = Prismctl(env)().out.split()
-    assert {each for each in offered if each.startswith(word)} == expected
+    return Prismctl(env)()
 
 
 def test_setup_writes_the_launcher_that_runs_anywhere(
