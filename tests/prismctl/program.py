@@ -13,6 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from typer.testing import CliRunner
+
+from prismctl.__main__ import app
+
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = [sys.executable, "-P", "-m", "prismctl"]
 
@@ -61,6 +65,11 @@ class Prismctl:
             timeout=60,
         )
         return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+    def here(self, *arguments: str, **env: str) -> Ended:
+        """The same in this process: a tenth of the time, and its streams are no real ones."""
+        ended = CliRunner(env=environment(self.env | env)).invoke(app, [*arguments], prog_name="prismctl")
+        return Ended(ended.exit_code, ended.stdout, ended.stderr)
 
     @contextmanager
     def started(self, *arguments: str, **env: str) -> "Iterator[subprocess.Popen[str]]":

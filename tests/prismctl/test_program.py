@@ -43,7 +43,7 @@ def names(arguments: tuple[str, ...]) -> str:
 @pytest.mark.parametrize("arguments", ALL, ids=names)
 def test_nobody_at_home_is_one_line_that_says_what_to_do(arguments: tuple[str, ...]) -> None:
     nowhere = dict.fromkeys(("PRISM_DOMAIN_GRPC", "PRISM_PROJECTOR_GRPC", "PRISM_STREAM_GRPC"), "127.0.0.1:1")
-    failed = Prismctl({"PRISM_TOKEN": "x", **nowhere})(*arguments)
+    failed = Prismctl({"PRISM_TOKEN": "x", **nowhere}).here(*arguments)
     assert failed.exit_code == (1 if arguments == ("status",) else 3)
     assert len(failed.err.splitlines()) == 1
     assert "unreachable: connection refused; is it running, and is --" in failed.err
@@ -51,7 +51,7 @@ def test_nobody_at_home_is_one_line_that_says_what_to_do(arguments: tuple[str, .
 
 @pytest.mark.parametrize("arguments", ALL, ids=names)
 def test_a_wrong_token_is_one_line_that_says_what_to_do(ctl: Prismctl, arguments: tuple[str, ...]) -> None:
-    failed = ctl(*arguments, PRISM_TOKEN="nonsense")
+    failed = ctl.here(*arguments, PRISM_TOKEN="nonsense")
     assert failed.exit_code == 4
     assert len(failed.err.splitlines()) == 1
     assert "export PRISM_TOKEN=$(prismctl token)" in failed.err
@@ -66,7 +66,7 @@ def test_no_token_opens_anything_but_an_operators(ctl: Prismctl, wrong: str) -> 
 
 @pytest.mark.parametrize("arguments", ALL, ids=names)
 def test_json_on_stdout_is_all_that_is_there(plane: Plane, ctl: Prismctl, arguments: tuple[str, ...]) -> None:
-    done = ctl(*arguments, "--json")
+    done = ctl.here(*arguments, "--json")
     if arguments in (("projection", "rebuild", "cart"), ("projection", "verify", "cart")):
         assert len(done.lines) > 1
     elif done.exit_code == 0:
