@@ -4,12 +4,15 @@ import logging
 from collections.abc import Callable, Sequence
 
 from google.protobuf.message import Message as Event
+from google.protobuf.timestamp_pb2 import Timestamp
 
+from kernel.clock import now
 from kernel.commits import CommitReader, dead_commit
 from kernel.errors import StorageUnavailable, UnknownType
 from kernel.handler import DeadLetter, Unsettled
 from kernel.leaving import leave_commits
 from kernel.ports import Message, RowId
+from kernel.stages import put_in_order
 from kernel.upcasting import EventReader
 from prism.envelope.v1.envelope_pb2 import Commit, Delivery, Envelope, Update
 from projector_svc.projecting import Projector, Target, update_of
@@ -44,6 +47,7 @@ class EventHandler:
 
     def __call__(self, messages: Sequence[Message]) -> list[Unsettled]:
         """Projects all commits of the messages; leaves those that need an event that is not known here."""
+        handled_at = now()
         commits, dead = self._commits.read(messages)
         while True:
             unknown: dict[tuple[str, int], UnknownType] = {}
@@ -51,6 +55,7 @@ class EventHandler:
             if deliveries is not None:
                 break
         if self._announce and deliveries:
+            _note_stages(deliveries, handled_at, projected_at=now())
             self._announce(deliveries)
         return [*dead, *failed, *leave_commits(messages, unknown)]
 
@@ -147,3 +152,12 @@ class EventHandler:
     ) -> None:
         if self._announce and (update := update_of(target, row, envelope.stream)):
             updates.setdefault(envelope.causation_id, {})[target.row_id] = update
+
+
+def _note_stages(deliveries: Sequence[Delivery], handled_at: Timestamp, projected_at: Timestamp) -> None:
+    for delivery in deliveries:
+        if delivery.HasField("outcome"):
+            stages = delivery.outcome.stages
+            stages.handled_at.CopyFrom(handled_at)
+            stages.projected_at.CopyFrom(projected_at)
+            put_in_order(stages)

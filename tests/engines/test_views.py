@@ -90,7 +90,7 @@ def test_of_all_who_race_for_a_row_one_wins(engine: Engine) -> None:
         etag = found.etag
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     keys=st.sets(KEYS | ODD_KEYS, min_size=1, max_size=8),
     bounds=st.tuples(ODD_KEYS | st.just(""), ODD_KEYS | st.just(""), ODD_KEYS | st.just("")),

@@ -189,7 +189,7 @@ def test_an_unreadable_message_is_set_aside_alone(shop: Shop) -> None:
     assert "does not decode as" in shop.dead[1].reason
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 10**9))
 def test_live_views_equal_a_rebuild_byte_for_byte(
     tmp_path_factory: pytest.TempPathFactory, seed: int
