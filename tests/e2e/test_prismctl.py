@@ -8,6 +8,7 @@ from kernel import settings
 from kernel.ports import Storage
 from kernel.storage import open_storage
 from prism.envelope.v1.envelope_pb2 import CommandMessage, CommitMessage
+from prismctl.trace import STAGES
 from tests.e2e.client import WAIT_S, Merchant, Shop, Shopper, applied, new_id
 from tests.e2e.test_dead_letters import command
 from tests.prismctl.program import Prismctl
@@ -127,3 +128,31 @@ def test_a_letter_whose_cause_is_gone_is_handled_when_it_is_requeued(
     assert ctl("dead-letters", "requeue", "events-views", letter).exit_code == 0
     eventually(lambda: ctl("status", "--json").exit_code == 0 and letters() == [], WAIT_S)
     assert shopper.cart(cart)["lines"][0]["quantity"] == 2
+
+
+def test_a_checkout_is_traced_and_its_streams_are_read(
+    shop: Shop, merchant: Merchant, shopper: Shopper, ctl: Prismctl
+) -> None:
+    mug = merchant.sells(price=100, stock=1)
+    cart = shopper.fills((mug, 1))
+    checkout = applied(shopper.checks_out(cart, 100))["commandId"]
+    shopper.order(cart, "CONFIRMED")
+
+    def delivered() -> bool:
+        [first] = [each for each in ctl("trace", checkout, "--json").json["commands"] if not each["cause"]]
+        return bool(first["delivery"])
+
+    eventually(delivered, WAIT_S)
+    traced = ctl("trace", checkout, COLUMNS="80")
+    assert (traced.exit_code, traced.err) == (0, "")
+    stages = [line.split() for line in traced.out.splitlines()[3:12]]
+    assert [line[0] for line in stages] == [*STAGES, "delivered"]
+    assert all(line[1] != "-" for line in stages)
+    assert f"-> CartCheckedOut  cart-{cart}:2" in traced.out
+    for followed in ("PlaceOrder", "ReserveStock", "OrderConfirmed"):
+        assert followed in traced.out
+    shown = ctl("stream", "show", f"cart-{cart}", "--json").json["commits"]
+    assert [event["data"]["cartId"] for commit in shown for event in commit["events"]] == [cart, cart]
+    assert ctl("stream", "show", f"cart-{cart}", "--at", "1", "--json").json["version"] == 1
+    assert ctl("stream", "show", f"cart-{cart}", "--at", "99").exit_code == 5
+    assert ctl("stream", "republish", f"cart-{cart}").out == f"2 commits of cart-{cart} published again\n"
