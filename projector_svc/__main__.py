@@ -1,9 +1,10 @@
-"""Starts the read-model updater: a consumer a subscriber, and the gRPC side."""
+"""Starts the read-model updater: a consumer a subscriber, the caretaker of generations, and the gRPC side."""
 
 import upcasters
 from kernel import contract, worker
 from kernel.commits import CommitReader
 from kernel.consumer import Consumer
+from kernel.generations import Pointers, Stamps
 from kernel.ports import Storage
 from kernel.queues import dead_letters_of, events_for
 from kernel.redis import connect
@@ -15,11 +16,13 @@ from kernel.updates import UpdateLog
 from kernel.worker_server import WorkerServer
 from projector_svc.events import EventHandler
 from projector_svc.projecting import Projector
+from projector_svc.rebuilding import Rebuilding
 from projector_svc.rows import Rows
 from projector_svc.shop import PROJECTIONS
+from projector_svc.written import Written
 
 
-def subscriber_consumer(settings: Settings, storage: Storage, subscriber: str) -> Consumer:
+def subscriber_consumer(settings: Settings, storage: Storage, stamps: Stamps, subscriber: str) -> Consumer:
     """The consumer of one subscriber's queue."""
     agreed = contract.load()
     reader = EventReader(agreed, upcasters.ALL)
@@ -32,6 +35,7 @@ def subscriber_consumer(settings: Settings, storage: Storage, subscriber: str) -
         UpdateLog(connect(settings), settings.prism_namespace).publish
         if subscriber == contract.ANNOUNCER
         else None,
+        Written([item.view for item in projections], Pointers(storage.views), stamps),
     )
     queue = events_for(subscriber)
     return Consumer(storage.queue(queue), storage.queue(dead_letters_of(queue)), handler)
@@ -43,7 +47,11 @@ def main() -> None:
     worker.log_to_stderr(settings)
     storage = open_storage(settings)
     subscribers = {view.subscriber for view in contract.load().views.values()}
-    consumers = [subscriber_consumer(settings, storage, name) for name in sorted(subscribers)]
+    stamps = Stamps(connect(settings), settings.prism_namespace)
+    consumers = [subscriber_consumer(settings, storage, stamps, name) for name in sorted(subscribers)]
+    rebuilding = Rebuilding(
+        contract.load(), PROJECTIONS, EventReader(contract.load(), upcasters.ALL), storage, stamps
+    )
     server = WorkerServer(
         settings,
         service="projector_svc",
@@ -52,8 +60,9 @@ def main() -> None:
         consumers=consumers,
         healthy=worker.reachable(storage, consumers),
         rings={consumer.name: consumer.ring for consumer in consumers},
+        register=rebuilding.register,
     )
-    worker.run(server, consumers, storage)
+    worker.run(server, consumers, storage, [rebuilding])
 
 
 if __name__ == "__main__":

@@ -188,7 +188,7 @@ class ViewRow(_message.Message):
 class Generations(_message.Message):
     __slots__ = ("live", "latest", "live_since", "building", "retired")
     class Building(_message.Message):
-        __slots__ = ("number", "subject", "started_at", "builder", "heartbeat", "after", "done", "total", "rate")
+        __slots__ = ("number", "subject", "started_at", "builder", "heartbeat", "after", "done", "total", "rate", "stamp")
         NUMBER_FIELD_NUMBER: _ClassVar[int]
         SUBJECT_FIELD_NUMBER: _ClassVar[int]
         STARTED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -198,6 +198,7 @@ class Generations(_message.Message):
         DONE_FIELD_NUMBER: _ClassVar[int]
         TOTAL_FIELD_NUMBER: _ClassVar[int]
         RATE_FIELD_NUMBER: _ClassVar[int]
+        STAMP_FIELD_NUMBER: _ClassVar[int]
         number: int
         subject: str
         started_at: _timestamp_pb2.Timestamp
@@ -207,7 +208,8 @@ class Generations(_message.Message):
         done: int
         total: int
         rate: float
-        def __init__(self, number: _Optional[int] = ..., subject: _Optional[str] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., builder: _Optional[str] = ..., heartbeat: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., after: _Optional[str] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., rate: _Optional[float] = ...) -> None: ...
+        stamp: str
+        def __init__(self, number: _Optional[int] = ..., subject: _Optional[str] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., builder: _Optional[str] = ..., heartbeat: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., after: _Optional[str] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., rate: _Optional[float] = ..., stamp: _Optional[str] = ...) -> None: ...
     class Retired(_message.Message):
         __slots__ = ("number", "since", "dropping", "failure")
         NUMBER_FIELD_NUMBER: _ClassVar[int]
