@@ -1,10 +1,12 @@
 """Starts the read-model updater: a consumer a subscriber, the caretaker of generations, and the gRPC side."""
 
+from collections.abc import Callable, Sequence
+
 import upcasters
 from kernel import contract, worker
 from kernel.commits import CommitReader
 from kernel.consumer import Consumer
-from kernel.generations import Pointers, Stamps
+from kernel.generations import Stamps
 from kernel.ports import Storage
 from kernel.queues import dead_letters_of, events_for
 from kernel.redis import connect
@@ -22,8 +24,10 @@ from projector_svc.shop import PROJECTIONS
 from projector_svc.written import Written
 
 
-def subscriber_consumer(settings: Settings, storage: Storage, stamps: Stamps, subscriber: str) -> Consumer:
-    """The consumer of one subscriber's queue."""
+def subscriber_consumer(
+    settings: Settings, storage: Storage, subscriber: str, written: Callable[[Sequence[str]], Written]
+) -> Consumer:
+    """The consumer of one subscriber's queue. `written` makes what it knows of the views' generations."""
     agreed = contract.load()
     reader = EventReader(agreed, upcasters.ALL)
     projections = [item for item in PROJECTIONS if agreed.views[item.view].subscriber == subscriber]
@@ -35,7 +39,7 @@ def subscriber_consumer(settings: Settings, storage: Storage, stamps: Stamps, su
         UpdateLog(connect(settings), settings.prism_namespace).publish
         if subscriber == contract.ANNOUNCER
         else None,
-        Written([item.view for item in projections], Pointers(storage.views), stamps),
+        written([item.view for item in projections]),
     )
     queue = events_for(subscriber)
     return Consumer(storage.queue(queue), storage.queue(dead_letters_of(queue)), handler)
@@ -48,10 +52,11 @@ def main() -> None:
     storage = open_storage(settings)
     subscribers = {view.subscriber for view in contract.load().views.values()}
     stamps = Stamps(connect(settings), settings.prism_namespace)
-    consumers = [subscriber_consumer(settings, storage, stamps, name) for name in sorted(subscribers)]
-    rebuilding = Rebuilding(
-        contract.load(), PROJECTIONS, EventReader(contract.load(), upcasters.ALL), storage, stamps
-    )
+    reader = EventReader(contract.load(), upcasters.ALL)
+    rebuilding = Rebuilding(contract.load(), PROJECTIONS, reader, storage, stamps)
+    consumers = [
+        subscriber_consumer(settings, storage, name, rebuilding.written) for name in sorted(subscribers)
+    ]
     server = WorkerServer(
         settings,
         service="projector_svc",

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from threading import Event, Thread
 
 from kernel.errors import StorageUnavailable
-from kernel.generations import Pointers, Stamps, stored_name
+from kernel.generations import Pointers, Stamps, names_written, stored_name
 from kernel.ports import ViewStore
 from kernel.redis import RedisUnavailable
 from prism.envelope.v1.envelope_pb2 import Generations
@@ -57,6 +57,8 @@ class Caretaker:
         self._clock = clock
         self._build: Build | None = None
         self._known: dict[str, Generations] | None = None
+        self._names: dict[str, tuple[str, ...]] = {}
+        self._changes = 0
         self._seen: dict[str, str] = {}
         self._read_at = 0.0
         self._since = Since(clock)
@@ -72,6 +74,10 @@ class Caretaker:
     def wake(self) -> None:
         """Says that a pointer was changed here. Returns at once."""
         self._bell.set()
+
+    def changes(self) -> int:
+        """How often it has seen that something else is to be written than before."""
+        return self._changes
 
     def stop(self) -> None:
         """Ends, and leaves its rebuild to the next one. Waits up to STOP_WAIT_S."""
@@ -113,6 +119,9 @@ class Caretaker:
             return IDLE_S
         self._known = self._pointers.read(self._views)
         self._read_at = self._clock()
+        if self._names != (names := names_written(self._known)):
+            self._names = names
+            self._changes += 1
         for view, generations in self._known.items():
             self._tend_build(view, generations)
             # While a view is built its stamp is left alone: a build counts under one stamp.

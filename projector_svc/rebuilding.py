@@ -1,6 +1,7 @@
 """Rebuilding: what a process does beside its consumers for rebuilds, put together."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import grpc
@@ -16,6 +17,7 @@ from projector_svc.caretaker import Caretaker
 from projector_svc.filling import Filling
 from projector_svc.rows import Rows
 from projector_svc.verifying import Verification
+from projector_svc.written import Written
 
 
 class Rebuilding:
@@ -28,12 +30,14 @@ class Rebuilding:
         reader: EventReader,
         storage: Storage,
         stamps: Stamps,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._contract = contract
         self._projections = {item.view: item for item in projections}
         self._reader = reader
         self._storage = storage
-        self.caretaker = Caretaker(storage.views, stamps, sorted(self._projections), self.filling)
+        self._stamps = stamps
+        self.caretaker = Caretaker(storage.views, stamps, sorted(self._projections), self.filling, clock)
         self._service = ProjectionsService(contract, Pointers(storage.views), self.caretaker, self.verify)
 
     def register(self, server: grpc.Server) -> Iterable[str]:
@@ -48,6 +52,10 @@ class Rebuilding:
         """Ends answers, and leaves a rebuild at hand to the next process."""
         self._service.close()
         self.caretaker.stop()
+
+    def written(self, views: Sequence[str]) -> Written:
+        """What a consumer of this process knows of its views' generations."""
+        return Written(views, Pointers(self._storage.views), self._stamps, self.caretaker.changes)
 
     def filling(self, view: str, name: str) -> Filling:
         """What fills a generation of a view."""

@@ -19,7 +19,8 @@ PAUSE_S = 1.0
 class Written:
     """By view, the stored names of the generations to write. Not safe for threads: each consumer has one.
 
-    Without Redis the pointers are read from storage at every look.
+    Without Redis the pointers are read from storage at every look. `changes` counts those that the process
+    has heard of otherwise: a Redis that comes back older than it was says nothing of them any more.
     """
 
     def __init__(
@@ -27,15 +28,17 @@ class Written:
         views: Sequence[str],
         pointers: Pointers,
         stamps: Stamps | None,
+        changes: Callable[[], int] = lambda: 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._views = list(views)
         self._pointers = pointers
         self._stamps = stamps
+        self._changes = changes
         self._clock = clock
         self._names: dict[str, tuple[str, ...]] = {}
-        # Those under which the pointers were read; None: unknown.
-        self._seen: dict[str, str] | None = None
+        # The changes and stamps under which the pointers were read; None: unknown.
+        self._seen: tuple[int, dict[str, str]] | None = None
         self._looked_at = 0.0
         self._away_until = 0.0
         # Those that could not take an event, and need no other.
@@ -52,9 +55,10 @@ class Written:
         self._looked_at = self._clock()
         # Before the pointers: one that changes in between shows at the next look.
         stamps = self._read_stamps()
-        if stamps is None or stamps != self._seen:
+        seen = None if stamps is None else (self._changes(), stamps)
+        if seen is None or seen != self._seen:
             self._names = names_written(self._pointers.read(self._views))
-            self._seen = stamps
+            self._seen = seen
         return self._names
 
     def give_up(self, name: str, error: Exception) -> None:
