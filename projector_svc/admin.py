@@ -113,7 +113,8 @@ class ProjectionsService(projections_pb2_grpc.ProjectionsServicer):
                 failure = _failure(found, number)
                 if failure:
                     context.abort(grpc.StatusCode.ABORTED, failure)
-                yield progress_of(last, RebuildProgress.LIVE, last.total, last.total, last.rate)
+                events, rate = found.live_events, found.live_rate
+                yield progress_of(last, RebuildProgress.LIVE, events, events, rate)
                 return
             self._stopping.wait(PROGRESS_S)
 

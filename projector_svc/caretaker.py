@@ -177,7 +177,7 @@ class Caretaker:
                 if lifecycle.owned(found, number, me):
                     lifecycle.end(found, number, build.failure)
             elif build.finished:
-                lifecycle.promote(found, number, me)
+                lifecycle.promote(found, number, me, build.work)
             else:
                 lifecycle.beat(found, number, me, build.work)
 

@@ -69,9 +69,10 @@ def release(generations: Generations, number: int, builder: str, work: Work) -> 
         generations.building.builder = ""
 
 
-def promote(generations: Generations, number: int, builder: str) -> None:
+def promote(generations: Generations, number: int, builder: str, work: Work) -> None:
     """What this builder has built is read from now on."""
     if owned(generations, number, builder):
+        generations.live_events, generations.live_rate = work.total, work.rate
         retired = generations.retired.add(number=generations.live)
         retired.since.GetCurrentTime()
         generations.live = number

@@ -61,7 +61,7 @@ class Gate:
 class Process(Rebuilding):
     """One process, with a handle of its own on the storage. Nothing moves until it ticks."""
 
-    def __init__(self, folder: Path, stamps: Stamps, clock: Clock) -> None:
+    def __init__(self, folder: Path, stamps: Stamps, clock: Callable[[], float]) -> None:
         self.gate = Gate()
         self.storage = EmbeddedStorage(str(folder))
         super().__init__(CONTRACT, read_side.PROJECTIONS, READER, self.storage, stamps, clock)

@@ -4,7 +4,9 @@ import random
 import sqlite3
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -13,6 +15,7 @@ from kernel.generations import LiveNames, number_of
 from kernel.metrics import storage_calls
 from kernel.packing import pack_commits
 from kernel.ports import RowId
+from kernel.projection import Recorded
 from prism.envelope.v1.envelope_pb2 import Commit, Generations
 from projector_svc import filling, lifecycle, written
 from projector_svc.caretaker import SILENT_S
@@ -135,7 +138,7 @@ def test_a_batch_that_is_saved_before_the_stamp_changes_is_seen_by_the_scan(
     fill_carts(world, 2)
     process = world.process()
     look = written.Written.look
-    looks = []
+    looks: list[int] = []
 
     def slow_look(self: written.Written) -> object:
         if not looks:
@@ -221,11 +224,11 @@ def test_readers_see_every_row_whole_at_any_time(world: World) -> None:
         reader.start()
     try:
         for number in (1, 2):
-            eventually(lambda number=number: number - 1 in seen)
+            eventually(partial(seen.__contains__, number - 1))
             world.begin()
             world.until_live(process, number)
             # Time passes for the caretaker as it does for the readers.
-            eventually(lambda number=number: number in seen)
+            eventually(partial(seen.__contains__, number))
             world.tidied(process)
         eventually(lambda: seen == {0, 1, 2})
     finally:
@@ -343,8 +346,8 @@ def test_a_failure_of_the_new_generation_alone_ends_the_rebuild_and_stops_no_com
     eventually(lambda: build.work.stamp)
     usual = cart_projection.handlers["prism.cart.v2.ItemAddedToCart"]
 
-    def fails_on_empty(view: object, event: object, recorded: object) -> object:
-        if recorded.version == 1:  # type: ignore[attr-defined] # what a projection is given
+    def fails_on_empty(view: Any, event: Any, recorded: Recorded) -> object:  # noqa: ANN401 # of a cart
+        if recorded.version == 1:
             raise ZeroDivisionError("not from nothing")
         return usual(view, event, recorded)
 
@@ -497,7 +500,8 @@ def test_a_live_builder_is_left_alone_and_a_dead_one_has_one_heir(world: World, 
     assert sum(bool(process.caretaker._build) for process in others) == 1
     for process in others:
         process.gate.let()
-    world.until(others[0], lambda: (others[1].tick(), world.generations().live == 1)[1])
+    [heir] = [process for process in others if process.caretaker._build]
+    world.until_live(heir, 1)
 
 
 def test_a_builder_that_was_only_slow_gives_way(world: World, small_batches: None) -> None:
