@@ -15,10 +15,11 @@ from domain_svc.subscribers import subscribers
 from kernel import contract, worker
 from kernel.commits import CommitReader
 from kernel.consumer import Consumer
+from kernel.dead_letters import DeadLetters
 from kernel.doorbell import Bell
 from kernel.ports import Storage
 from kernel.publishing import Subscriber, publish
-from kernel.queues import COMMANDS, POLICIES, dead_letters_of
+from kernel.queues import COMMANDS, POLICIES
 from kernel.redis import connect
 from kernel.settings import Settings
 from kernel.storage import open_storage
@@ -46,7 +47,7 @@ class DomainService:
         return Streams(self._storage.events, shop.AGGREGATES, self._reader, exclusive)
 
     def _consumer(self, queue: str, handler: CommandHandler | PolicyHandler) -> Consumer:
-        return Consumer(self._storage.queue(queue), self._storage.queue(dead_letters_of(queue)), handler)
+        return Consumer(self._storage.queue(queue), DeadLetters(self._storage, queue), handler)
 
     def _command_handler(self) -> CommandHandler:
         streams = self.streams(self._settings.prism_domain_exclusive)
@@ -108,6 +109,7 @@ def main() -> None:
         consumers=consumers,
         healthy=worker.reachable(storage, consumers),
         rings={consumer.name: consumer.ring for consumer in consumers},
+        events=storage.events,
         register=outcomes.register(
             outcomes.OutcomesService(storage.events, service.streams(exclusive=False))
         ),

@@ -12,9 +12,10 @@ from google.protobuf.message import DecodeError
 
 from domain_svc.deciding import Decider, Draft
 from domain_svc.streams import Streams
-from kernel.consumer import DeadLetter
 from kernel.contract import aggregate_of
-from kernel.errors import StorageUnavailable
+from kernel.errors import StorageUnavailable, UnknownType
+from kernel.handler import DeadLetter, Unsettled
+from kernel.leaving import leave_commands
 from kernel.ports import EventStore, Message
 from prism.envelope.v1.envelope_pb2 import CommandMessage, Commit, Envelope, Outcome
 
@@ -39,20 +40,21 @@ class CommandHandler:
         # Tells who waits that a command failed; what is decided, the projector announces.
         self._announce = announce
 
-    def __call__(self, messages: Sequence[Message]) -> list[DeadLetter]:
-        """Decides on all commands of the messages; publishes what they led to."""
+    def __call__(self, messages: Sequence[Message]) -> list[Unsettled]:
+        """Decides on all commands of the messages that are known here; publishes what they led to."""
         by_stream: dict[str, list[Envelope]] = {}
-        dead: list[DeadLetter] = []
+        unsettled: list[Unsettled] = []
+        unknown: dict[str, UnknownType] = {}
         for message in messages:
             try:
                 commands = CommandMessage.FromString(message.body).commands
             except DecodeError:
-                dead.append(DeadLetter(message.body, "the body does not decode as a CommandMessage"))
+                unsettled.append(DeadLetter(message.body, "the body does not decode as a CommandMessage"))
                 continue
             for command in commands:
                 by_stream.setdefault(command.stream, []).append(command)
         try:
-            commits, failed = self._process(by_stream)
+            commits, failed = self._process(by_stream, unknown)
         except Exception:
             # What was appended is in the store and perhaps not in the cache, or the reverse.
             for stream in by_stream:
@@ -60,16 +62,17 @@ class CommandHandler:
             raise
         if commits:
             self._publish(commits)
-        return dead + self._fail(failed)
+        left, expired = leave_commands(messages, unknown)
+        return [*unsettled, *left, *self._fail(failed + expired)]
 
     def _process(
-        self, by_stream: dict[str, list[Envelope]]
+        self, by_stream: dict[str, list[Envelope]], unknown: dict[str, UnknownType]
     ) -> tuple[list[Commit], list[tuple[Envelope, str]]]:
         commits: list[Commit] = []
         failed: list[tuple[Envelope, str]] = []
         self._streams.begin_batch()
         while by_stream:
-            drafts = list(self._drafts(by_stream, failed))
+            drafts = list(self._drafts(by_stream, failed, unknown))
             new = [draft for draft in drafts if draft.commit.outcomes]
             appended = self._store.append([draft.commit for draft in new]) if new else []
             conflicts: dict[str, list[Envelope]] = {}
@@ -85,16 +88,27 @@ class CommandHandler:
                 if draft.stream.name not in conflicts:
                     commits.extend(self._repeated(draft))
                     failed.extend(draft.failed)
+                    unknown.update(draft.unknown)
             by_stream = conflicts
         return commits, failed
 
     def _drafts(
-        self, by_stream: dict[str, list[Envelope]], failed: list[tuple[Envelope, str]]
+        self,
+        by_stream: dict[str, list[Envelope]],
+        failed: list[tuple[Envelope, str]],
+        unknown: dict[str, UnknownType],
     ) -> Iterator[Draft]:
         for name, commands in by_stream.items():
+            aggregate = self._streams.aggregates.get(aggregate_of(name))
+            if aggregate is None:
+                reason = f"no aggregate here has the stream {name!r}"
+                unknown.update((command.id, UnknownType(command.type, reason)) for command in commands)
+                continue
             try:
-                aggregate = self._streams.aggregates[aggregate_of(name)]
                 draft = self._decider.draft(aggregate, self._streams.load(name), commands)
+            except UnknownType as error:
+                # A newer replica went on with it.
+                unknown.update((command.id, error) for command in commands)
             except StorageUnavailable:
                 raise
             except Exception as error:  # a stream that cannot be read must not keep the others

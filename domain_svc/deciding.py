@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from domain_svc.streams import Stream
 from kernel.aggregate import About, Aggregate
 from kernel.contract import Contract
-from kernel.errors import Poison, Rejected, StorageUnavailable
+from kernel.errors import Poison, Rejected, StorageUnavailable, UnknownType
 from prism.envelope.v1.envelope_pb2 import Commit, Envelope, Outcome
 
 logger = logging.getLogger(__name__)
@@ -29,6 +29,8 @@ class Draft:
     repeated: set[int] = field(default_factory=set)
     # Commands that nobody can decide, each with the reason.
     failed: list[tuple[Envelope, str]] = field(default_factory=list)
+    # By id, commands that a newer replica may know how to decide.
+    unknown: dict[str, UnknownType] = field(default_factory=dict)
 
 
 class Decider:
@@ -66,6 +68,8 @@ class Decider:
                 state = aggregate.evolve(state, event)
         except Rejected as rejection:
             self._reject(draft, command, rejection)
+        except UnknownType as error:
+            draft.unknown[command.id] = error
         except StorageUnavailable:
             raise
         except Exception as error:  # a defect of one command must not keep its neighbours
@@ -89,7 +93,7 @@ class Decider:
     def _parse(self, command: Envelope) -> Message:
         known = self._commands.get(command.type)
         if known is None:
-            raise Poison(f"no contract knows the command type {command.type!r}")
+            raise UnknownType(command.type, f"no contract here knows the command type {command.type!r}")
         try:
             return known.message.FromString(command.data)
         except DecodeError:

@@ -8,7 +8,7 @@ import grpc
 from domain_svc import streams
 from domain_svc.streams import Streams
 from kernel.contract import aggregate_of
-from kernel.errors import StorageUnavailable
+from kernel.errors import StorageUnavailable, UnknownType
 from kernel.ports import EventStore
 from prism.envelope.v1.envelope_pb2 import Commit, Outcome
 from prism.mesh.v1 import mesh_pb2, mesh_pb2_grpc
@@ -41,7 +41,11 @@ class OutcomesService(mesh_pb2_grpc.OutcomesServicer):
             return None
         with self._lock:
             self._streams.begin_batch()
-            stream = self._streams.load_current(name)
+            try:
+                stream = self._streams.load_current(name)
+            except UnknownType:
+                # A newer replica went on with it. What was decided shows without the state.
+                return _outcome_in(self._commits(name), command_id)
             if number := stream.processed.get(command_id):
                 commit = self._streams.at_commit(name, number)
                 return _outcome_in([commit] if commit else [], command_id)

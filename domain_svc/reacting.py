@@ -6,8 +6,10 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 
 from kernel.commits import CommitReader, dead_commit
-from kernel.consumer import DeadLetter
 from kernel.contract import Contract, fill_from
+from kernel.errors import UnknownType
+from kernel.handler import Unsettled
+from kernel.leaving import leave_commits
 from kernel.packing import check_fits, pack_commands
 from kernel.policy import Policy, Send
 from kernel.ports import Message, Queue
@@ -41,15 +43,19 @@ class PolicyHandler:
         self._commands = commands
         self._ring = ring
 
-    def __call__(self, messages: Sequence[Message]) -> list[DeadLetter]:
-        """Sends the commands that follow from the messages' events."""
+    def __call__(self, messages: Sequence[Message]) -> list[Unsettled]:
+        """Sends the commands that follow from the messages' events; leaves commits with events that are not
+        known here as a whole."""
         commits, dead = self._commits.read(messages)
+        unknown: dict[tuple[str, int], UnknownType] = {}
         by_delay: dict[float, list[Envelope]] = {}
         for commit in commits:
             try:
                 following = [item for envelope in commit.events for item in self._react(envelope)]
                 for _, command in following:
                     check_fits(command)
+            except UnknownType as error:
+                unknown[commit.stream, commit.number] = error
             except Exception as error:  # a commit that nobody can react to must not keep its neighbours
                 logger.exception("nobody can react to commit %d of %s", commit.number, commit.stream)
                 dead.append(dead_commit(commit, error))
@@ -60,7 +66,7 @@ class PolicyHandler:
             self._commands.put([body for body, _ in pack_commands(commands)], delay_s)
         if by_delay:
             self._ring()
-        return dead
+        return [*dead, *leave_commits(messages, unknown)]
 
     def _react(self, envelope: Envelope) -> Iterable[tuple[float, Envelope]]:
         event = self._events.read(envelope)

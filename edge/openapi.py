@@ -9,7 +9,7 @@ from edge.comments import comment
 from edge.descriptors import descriptor_of
 from edge.fixed_paths import command_schemas, fixed_paths
 from edge.responses import HEADERS, json_answer, problem_answers, ref
-from edge.schemas import Schemas, describe, is_required, message_rules
+from edge.schemas import Schemas, deprecation, describe, is_required, message_rules
 from kernel import VERSION
 from kernel.contract import Command, Contract, Query, Route
 
@@ -78,6 +78,7 @@ def command_operation(command: Command, route: Route, schemas: Schemas) -> Json:
             **problem_answers(*COMMAND_PROBLEMS, rejections=rejection_codes(command)),
         },
     }
+    operation |= deprecation(command.descriptor)
     if route.has_body:
         schema = schemas.request(descriptor_of(command.message), "", route.fields)
         operation["requestBody"] = {
@@ -105,6 +106,7 @@ def query_operation(query: Query, schemas: Schemas) -> Json:
         "parameters": _path_parameters(query.route, query, schemas) + _query_parameters(query, schemas),
         "responses": json_answer(200, "What the view shows.", answer, *headers) | problem_answers(*kinds),
     }
+    operation |= deprecation(query.descriptor)
     if single:
         operation["parameters"].append(ref("parameters", "IfNoneMatch"))
         operation["responses"]["304"] = {"description": "The client has this state."}

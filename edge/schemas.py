@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, MethodDescriptor
 
 from buf.validate import validate_pb2
 from edge.comments import comment
@@ -70,7 +70,7 @@ class Schemas:
             schema |= constraints(field)
         if text := describe(field):
             schema = schema | {"description": text}
-        return schema
+        return schema | deprecation(field)
 
     def _value(self, field: FieldDescriptor, *, request: bool) -> Schema:
         if field.message_type:
@@ -88,6 +88,11 @@ class Schemas:
 def enum_names(enum: EnumDescriptor) -> list[str]:
     """The values that an enum has in answers: the zero is nobody's."""
     return [value.name for value in enum.values if value.number]
+
+
+def deprecation(of: FieldDescriptor | MethodDescriptor) -> Schema:
+    """Says of what the contract calls deprecated that it will go."""
+    return {"deprecated": True} if of.GetOptions().deprecated else {}
 
 
 def describe(field: FieldDescriptor) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from google.protobuf.message import DecodeError
 
-from kernel.consumer import DeadLetter
 from kernel.errors import Poison
+from kernel.handler import DeadLetter
+from kernel.packing import pack_commits
 from kernel.ports import EventStore, Message
 from prism.envelope.v1.envelope_pb2 import Commit, CommitEntry, CommitMessage
 
@@ -42,5 +43,5 @@ class CommitReader:
 
 def dead_commit(commit: Commit, error: Exception) -> DeadLetter:
     """The dead letter of one commit of a message, whose other commits go on."""
-    body = CommitMessage(commits=[CommitEntry(commit=commit)]).SerializeToString()
+    [body] = pack_commits([commit])
     return DeadLetter(body, f"{type(error).__name__}: {error}")

@@ -2,7 +2,8 @@
 
 receive ─▶ handle ─▶ delete            each message is deleted only after it is handled
              │
-             ├─ Dead letters           set aside with a reason, then deleted
+             ├─ dead letters           set aside with a reason, then deleted
+             ├─ what is left           put back for a replica that knows it, then deleted
              ├─ StorageUnavailable     given back; the loop waits and tries again, for ever
              └─ anything else          a defect: messages are handled one by one, so that the
                                        others go on, and the culprit becomes a dead letter
@@ -12,15 +13,15 @@ receive ─▶ handle ─▶ delete            each message is deleted only afte
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from threading import Event, Thread
-from typing import Protocol
 
+from kernel.dead_letters import DeadLetters
 from kernel.errors import Poison, StorageUnavailable
+from kernel.handler import DeadLetter, Handler, Left, Unsettled
 from kernel.lease import Lease
+from kernel.leaving import UnknownTypes
 from kernel.metrics import EMPTY_RECEIVES
-from kernel.packing import MAX_PACKED_BYTES
-from kernel.ports import Message, Queue
+from kernel.ports import MAX_BODY_BYTES, Message, Queue
 from prism.admin.v1.admin_pb2 import ConsumerStatus
 from prism.envelope.v1 import envelope_pb2
 
@@ -36,25 +37,8 @@ MAX_REASON = 200
 POLL_S = (0.25, 1.0)
 # Between tries while storage is out of reach, the same way; and before a defect is tried again.
 RETRY_S = (0.1, 2.0)
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """What could not be handled, and why: a message's body or a part of it."""
-
-    body: bytes
-    reason: str
-
-
-class Handler(Protocol):
-    """Handles a batch of messages. Must bear repeats and any order.
-
-    Returning promises that everything is done, but for the dead letters that it answers. Raises
-    StorageUnavailable to have the batch again; nothing may be lost by that.
-    """
-
-    def __call__(self, messages: Sequence[Message]) -> Sequence[DeadLetter]:
-        """Handles them all."""
+# How long what is left stays hidden before it is looked at again, here or by a newer replica.
+LEAVE_S = 1.0
 
 
 class Consumer:
@@ -63,14 +47,14 @@ class Consumer:
     def __init__(
         self,
         queue: Queue,
-        dead_letters: Queue,
+        dead_letters: DeadLetters,
         handle: Handler,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = queue.name
         self._queue = queue
-        self._dead_letters = dead_letters
+        self.dead_letters = dead_letters
         self._handle = handle
         self._clock = clock
         self._bell = Event()
@@ -80,6 +64,9 @@ class Consumer:
         self._thread = Thread(target=self._run, name=f"consumer-{queue.name}")
         self._handled = 0
         self._dead_lettered = 0
+        self._retried = 0
+        self._left = 0
+        self._unknown = UnknownTypes(queue.name)
         self._lag_s = 0.0
 
     def start(self) -> None:
@@ -109,20 +96,30 @@ class Consumer:
         self._bell.set()
 
     @property
+    def paused(self) -> bool:
+        """Whether it takes no further batch."""
+        return self._paused.is_set()
+
+    @property
     def alive(self) -> bool:
         """Whether the loop runs."""
         return self._thread.is_alive()
 
     def status(self) -> ConsumerStatus:
-        """How it is doing. Asks the queue for its depth: StorageUnavailable when that fails."""
+        """How it is doing. Asks for the queue's depth and the dead letters' number: StorageUnavailable when
+        that fails."""
         depth = self._queue.depth()
         status = ConsumerStatus(
             name=self.name,
-            paused=self._paused.is_set(),
+            paused=self.paused,
             in_flight=self._lease.size,
             depth=depth.messages,
             handled=self._handled,
             dead_lettered=self._dead_lettered,
+            dead_letters=self.dead_letters.count(),
+            retried=self._retried,
+            left=self._left,
+            unknown_types=self._unknown.latest(),
         )
         status.lag.FromMicroseconds(int(self._lag_s * 1e6))
         if depth.oldest_age_s is not None:
@@ -135,7 +132,7 @@ class Consumer:
             # Cleared before receiving: a ring from here on is about something this may not see.
             self._bell.clear()
             try:
-                received = 0 if self._paused.is_set() else self._consume()
+                received = 0 if self.paused else self._consume()
             except Exception as error:  # the loop must outlive whatever storage does
                 unavailable = isinstance(error, StorageUnavailable)
                 logger.warning("%s: trying again: %s", self.name, error, exc_info=not unavailable)
@@ -158,7 +155,7 @@ class Consumer:
 
     def _settle(self, messages: Sequence[Message]) -> None:
         try:
-            dead = list(self._handle(messages))
+            unsettled = self._handle(messages)
         except StorageUnavailable:
             self._give_back(messages, RETRY_S[0])
             raise
@@ -167,10 +164,11 @@ class Consumer:
                 logger.exception("%s: a batch failed, handling its messages one by one", self.name)
                 self._settle_each(messages)
                 return
-            dead = self._after_defect(messages[0], error)
-            if not dead:
+            unsettled = self._after_defect(messages[0], error)
+            if not unsettled:
                 return
-        self._set_aside(dead, messages[0])
+        self._set_aside(unsettled, messages[0])
+        self._put_back(unsettled)
         self._queue.delete(self._lease.current(messages))
         self._handled += len(messages)
         self._lag_s = max(0.0, self._clock() - messages[-1].put_at)
@@ -193,26 +191,35 @@ class Consumer:
         return []
 
     def _give_back(self, messages: Sequence[Message], delay_s: float) -> None:
+        self._retried += len(messages)
         try:
             self._queue.extend(self._lease.current(messages), delay_s)
         except StorageUnavailable:
             # They come back by themselves when their visibility timeout has passed.
             logger.debug("%s: could not give messages back early", self.name)
 
-    def _set_aside(self, dead: Sequence[DeadLetter], message: Message) -> None:
-        if not dead:
-            return
+    def _set_aside(self, unsettled: Sequence[Unsettled], message: Message) -> None:
         letters = []
-        for item in dead:
+        for item in unsettled:
+            if not isinstance(item, DeadLetter):
+                continue
             logger.error("%s: dead letter from message %s: %s", self.name, message.id, item.reason)
             letter = envelope_pb2.DeadLetter(
-                # Ours always fit; a foreign message may be as large as a message can be.
-                body=item.body[:MAX_PACKED_BYTES],
+                # Ours always fit; a foreign message may be larger than what a queue takes back.
+                body=item.body[:MAX_BODY_BYTES],
                 queue=self.name,
                 reason=item.reason[:MAX_REASON],
                 deliveries=message.deliveries,
             )
-            letter.time.FromMilliseconds(int(self._clock() * 1000))
-            letters.append(letter.SerializeToString())
-        self._dead_letters.put(letters)
-        self._dead_lettered += len(letters)
+            letter.time.FromMicroseconds(int(self._clock() * 1e6))
+            letters.append(letter)
+        if letters:
+            self.dead_letters.add(letters)
+            self._dead_lettered += len(letters)
+
+    def _put_back(self, unsettled: Sequence[Unsettled]) -> None:
+        left = [item for item in unsettled if isinstance(item, Left)]
+        if left:
+            self._queue.put([item.body for item in left], LEAVE_S)
+            self._left += len(left)
+            self._unknown.note(type_ for item in left for type_ in item.types)

@@ -3,6 +3,7 @@
 PrismError
 ├── Rejected             told to the sender: the command broke a rule; nothing happened
 ├── Poison               set aside as a dead letter: no repeat can help
+├── UnknownType          left in its queue for a newer replica; a dead letter after a day
 ├── StorageUnavailable   tried again: storage is out of reach or refuses for now; costs time, never data
 └── ConfigurationError   told to the operator at start: a setting is missing or wrong
 
@@ -26,6 +27,14 @@ class Rejected(PrismError):
 
 class Poison(PrismError):
     """A message that can never be handled; the text says why."""
+
+
+class UnknownType(PrismError):
+    """A message of a type that this replica does not know, and a newer one may; the text says where."""
+
+    def __init__(self, type_: str, detail: str) -> None:
+        super().__init__(detail)
+        self.type = type_
 
 
 class StorageUnavailable(PrismError):

@@ -13,7 +13,7 @@ from prism.envelope.v1.envelope_pb2 import (
     Envelope,
 )
 
-# A dead letter wraps a message in a little more: it must fit, too.
+# What a message says beside its items must fit, too: times, and since when it is being left.
 MAX_PACKED_BYTES = MAX_BODY_BYTES - 1024
 # An item of a repeated field is preceded by its tag and its length.
 ITEM_OVERHEAD_BYTES = 8

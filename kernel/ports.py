@@ -167,6 +167,9 @@ class ViewStore(Protocol):
         From `first` to `last`, both included, and strictly above `after`; empty means no bound.
         """
 
+    def count(self, view: str, partition: str, limit: int = 1000) -> int:
+        """How many rows a partition has, counted up to `limit`. Reads keys alone."""
+
     def scan(self, view: str) -> Iterator[Row]:
         """Every row of a view, in the order of partition and key. Changes made meanwhile may show or not."""
 

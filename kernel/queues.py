@@ -8,9 +8,4 @@ def events_for(subscriber: str) -> str:
     return f"events-{subscriber}"
 
 
-def dead_letters_of(queue: str) -> str:
-    """Where the messages of a queue go that nobody could handle."""
-    return f"{queue}-dead"
-
-
 POLICIES = events_for("policies")

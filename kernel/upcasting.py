@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 from google.protobuf.message import DecodeError, Message
 
 from kernel.contract import Contract
-from kernel.errors import Poison
+from kernel.errors import Poison, UnknownType
 from prism.envelope.v1.envelope_pb2 import Envelope
 
 Upcaster = Callable[[Any], Message]
@@ -27,10 +27,11 @@ class EventReader:
                 raise LookupError(f"{event.type} has a successor and no upcaster to it")
 
     def read(self, envelope: Envelope) -> Message:
-        """The event in its current shape. Poison for a type or bytes that no contract knows."""
+        """The event in its current shape. UnknownType for a type that no contract here knows; Poison for
+        bytes that do not decode as their type."""
         known = self._events.get(envelope.type)
         if known is None:
-            raise Poison(f"no contract knows the event type {envelope.type!r}")
+            raise UnknownType(envelope.type, f"no contract here knows the event type {envelope.type!r}")
         try:
             event = known.message.FromString(envelope.data)
         except DecodeError:

@@ -1,19 +1,17 @@
 """The gRPC side of a worker: health, reflection, admin, doorbell, and what else it serves."""
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Lock, Thread
-from typing import Protocol
 
 import grpc
-import psutil
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from kernel import VERSION, metrics
+from kernel.admin import AdminConsumer, AdminService
 from kernel.operators import Guard
+from kernel.ports import EventStore
 from kernel.settings import Settings
 from kernel.tokens import Tokens
 from prism.admin.v1 import admin_pb2, admin_pb2_grpc
@@ -28,26 +26,12 @@ MAX_BELLS = 32
 MAX_CONCURRENT_RPCS = 64
 
 
-class AdminConsumer(Protocol):
-    """What the admin plane can ask of a consumer. kernel.consumer.Consumer is one."""
-
-    name: str
-
-    def pause(self) -> None:
-        """Takes no further batch until `resume`."""
-
-    def resume(self) -> None:
-        """Goes on."""
-
-    def status(self) -> admin_pb2.ConsumerStatus:
-        """How it is doing. StorageUnavailable when its queue cannot be asked."""
-
-
 class WorkerServer:
     """Serves a worker's gRPC side until it is stopped.
 
     `healthy` is asked every second, in a thread of its own, and may block for a few: the health
-    service answers SERVING only while it last answered True.
+    service answers SERVING only while it last answered True. `events` is where dead letters' commits rest;
+    a worker without queues needs none.
     """
 
     def __init__(
@@ -60,6 +44,7 @@ class WorkerServer:
         consumers: Sequence[AdminConsumer],
         healthy: Callable[[], bool],
         rings: dict[str, Callable[[], None]] | None = None,
+        events: EventStore | None = None,
         register: Callable[[grpc.Server], Iterable[str]] = lambda server: (),
     ) -> None:
         self._service = service
@@ -75,7 +60,7 @@ class WorkerServer:
         self._health = health.HealthServicer()
         self._health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        admin_pb2_grpc.add_AdminServicer_to_server(AdminService(service, consumers), self._server)
+        admin_pb2_grpc.add_AdminServicer_to_server(AdminService(service, consumers, events), self._server)
         self._doorbell = DoorbellService(rings or {})
         mesh_pb2_grpc.add_DoorbellServicer_to_server(self._doorbell, self._server)
         names = [
@@ -125,59 +110,6 @@ class WorkerServer:
         except Exception:  # whatever keeps a check from answering is not health
             logger.exception("%s: the health check failed", self._service)
             return False
-
-
-class AdminService(admin_pb2_grpc.AdminServicer):
-    """prism.admin.v1.Admin over a worker's consumers."""
-
-    def __init__(self, service: str, consumers: Sequence[AdminConsumer]) -> None:
-        self._service = service
-        self._consumers = {consumer.name: consumer for consumer in consumers}
-        self._started_at = time.time()
-        self._paused: set[str] = set()
-
-    def Status(  # the contract's name
-        self, request: admin_pb2.StatusRequest, context: grpc.ServicerContext
-    ) -> admin_pb2.StatusResponse:
-        """What the worker is and how it is doing."""
-        response = admin_pb2.StatusResponse(
-            service=self._service,
-            version=VERSION,
-            storage_calls=metrics.storage_calls(),
-            memory_bytes=psutil.Process().memory_info().rss,
-        )
-        response.started_at.FromMilliseconds(int(self._started_at * 1000))
-        response.uptime.FromMilliseconds(int((time.time() - self._started_at) * 1000))
-        response.consumers.extend(consumer.status() for consumer in self._consumers.values())
-        return response
-
-    def Pause(  # the contract's name
-        self, request: admin_pb2.PauseRequest, context: grpc.ServicerContext
-    ) -> admin_pb2.PauseResponse:
-        """Stops a consumer, or all of them, before the next batch."""
-        for consumer in self._named(request.consumer, context):
-            consumer.pause()
-            self._paused.add(consumer.name)
-        return admin_pb2.PauseResponse(paused=sorted(self._paused))
-
-    def Resume(  # the contract's name
-        self, request: admin_pb2.ResumeRequest, context: grpc.ServicerContext
-    ) -> admin_pb2.ResumeResponse:
-        """Lets a consumer, or all of them, go on."""
-        for consumer in self._named(request.consumer, context):
-            consumer.resume()
-            self._paused.discard(consumer.name)
-        return admin_pb2.ResumeResponse(paused=sorted(self._paused))
-
-    def _named(self, name: str, context: grpc.ServicerContext) -> list[AdminConsumer]:
-        if not name:
-            return list(self._consumers.values())
-        if name not in self._consumers:
-            context.abort(
-                grpc.StatusCode.NOT_FOUND,
-                f"{self._service} has no consumer {name!r}; it has {', '.join(self._consumers)}",
-            )
-        return [self._consumers[name]]
 
 
 class DoorbellService(mesh_pb2_grpc.DoorbellServicer):

@@ -6,9 +6,10 @@ import upcasters
 from kernel import contract, worker
 from kernel.commits import CommitReader
 from kernel.consumer import Consumer
+from kernel.dead_letters import DeadLetters
 from kernel.generations import Stamps
 from kernel.ports import Storage
-from kernel.queues import dead_letters_of, events_for
+from kernel.queues import events_for
 from kernel.redis import connect
 from kernel.settings import Settings
 from kernel.storage import open_storage
@@ -42,7 +43,7 @@ def subscriber_consumer(
         written([item.view for item in projections]),
     )
     queue = events_for(subscriber)
-    return Consumer(storage.queue(queue), storage.queue(dead_letters_of(queue)), handler)
+    return Consumer(storage.queue(queue), DeadLetters(storage, queue), handler)
 
 
 def main() -> None:
@@ -65,6 +66,7 @@ def main() -> None:
         consumers=consumers,
         healthy=worker.reachable(storage, consumers),
         rings={consumer.name: consumer.ring for consumer in consumers},
+        events=storage.events,
         register=rebuilding.register,
     )
     worker.run(server, consumers, storage, [rebuilding])

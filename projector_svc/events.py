@@ -1,13 +1,14 @@
 """Handles messages of an events queue: project, save, tell; then they may be deleted."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from google.protobuf.message import Message as Event
 
 from kernel.commits import CommitReader, dead_commit
-from kernel.consumer import DeadLetter
-from kernel.errors import StorageUnavailable
+from kernel.errors import StorageUnavailable, UnknownType
+from kernel.handler import DeadLetter, Unsettled
+from kernel.leaving import leave_commits
 from kernel.ports import Message, RowId
 from kernel.upcasting import EventReader
 from prism.envelope.v1.envelope_pb2 import Commit, Delivery, Envelope, Update
@@ -21,6 +22,8 @@ Announce = Callable[[Sequence[Delivery]], object]
 Step = tuple[Envelope, Event, list[Target]]
 # A commit with its events read.
 Readable = tuple[Commit, list[Step]]
+# A commit's stream and number.
+Place = tuple[str, int]
 
 
 class EventHandler:
@@ -49,26 +52,38 @@ class EventHandler:
         self._announce = announce
         self._written = written
 
-    def __call__(self, messages: Sequence[Message]) -> list[DeadLetter]:
-        """Projects all commits of the messages."""
+    def __call__(self, messages: Sequence[Message]) -> list[Unsettled]:
+        """Projects all commits of the messages; leaves those that need an event that is not known here."""
         commits, dead = self._commits.read(messages)
-        readable, failed = self._readable(commits)
+        unknown: dict[Place, UnknownType] = {}
+        readable, failed = self._readable(commits, unknown)
         while True:
             names = {view: list(found) for view, found in self._written.names().items()}
-            deliveries, unprojectable, lost = self._project(readable, names)
+            deliveries, unsettled, lost = self._project(readable, names)
             if not any(found[0] in lost for found in names.values()):
                 break
             # Whoever was faster may have gone on to another generation.
             self._written.look()
-        failed += [dead_commit(readable[place][0], error) for place, error in unprojectable.items()]
-        projected = [item for place, item in enumerate(readable) if place not in unprojectable]
-        self._catch_up(projected, {name for found in names.values() for name in found} - lost)
+        unsettled |= self._catch_up(
+            [item for item in readable if _place(item[0]) not in unsettled],
+            {name for found in names.values() for name in found} - lost,
+        )
+        for commit, _ in readable:
+            error = unsettled.get(_place(commit))
+            if isinstance(error, UnknownType):
+                unknown[_place(commit)] = error
+            elif error:
+                failed.append(dead_commit(commit, error))
         if self._announce and deliveries:
             self._announce(deliveries)
-        return dead + failed
+        return [*dead, *failed, *leave_commits(messages, unknown)]
 
-    def _catch_up(self, readable: Sequence[Readable], done: set[str]) -> None:
-        """Brings the generations that do not have the batch yet up to it, until none turns up any more."""
+    def _catch_up(self, readable: Sequence[Readable], done: set[str]) -> dict[Place, Exception]:
+        """Brings the generations that do not have the batch yet up to it, until none turns up any more.
+
+        Answers the commits that one of them cannot take here, for want of a newer release.
+        """
+        unsettled: dict[Place, Exception] = {}
         while True:
             late = {
                 view: [name for name in found if name not in done]
@@ -76,55 +91,59 @@ class EventHandler:
             }
             names = {name for found in late.values() for name in found}
             if not names:
-                return
-            _, _, lost = self._project(readable, late, live=False)
+                return unsettled
+            _, unknown, lost = self._project(readable, late, live=False)
+            unsettled |= unknown
             done |= names - lost
 
-    def _readable(self, commits: Sequence[Commit]) -> tuple[list[Readable], list[DeadLetter]]:
+    def _readable(
+        self, commits: Sequence[Commit], unknown: dict[Place, UnknownType]
+    ) -> tuple[list[Readable], list[DeadLetter]]:
         readable: list[Readable] = []
         failed: list[DeadLetter] = []
         for commit in commits:
             try:
                 readable.append((commit, self._steps(commit)))
+            except UnknownType as error:
+                unknown[_place(commit)] = error
             except Exception as error:  # noqa: BLE001 # a commit that cannot be read must not keep its neighbours
                 failed.append(dead_commit(commit, error))
         return readable, failed
 
     def _project(
         self, readable: Sequence[Readable], names: Mapping[str, list[str]], *, live: bool = True
-    ) -> tuple[list[Delivery], dict[int, Exception], set[str]]:
+    ) -> tuple[list[Delivery], dict[Place, Exception], set[str]]:
         """Applies commits to the rows of the generations named by view, the first being the live one if `live`.
 
-        Answers the deliveries to tell; the commits, by place, that the live one failed on; and the
-        generations with which another writer was faster: to those it has to be done again.
+        Answers the deliveries to tell; the commits that could not be applied; and the generations with
+        which another writer was faster: to those it has to be done again.
         """
         deliveries: list[Delivery] = []
-        failed: dict[int, Exception] = {}
-        rows = self._rows.load(
-            target.at(name)
-            for _, steps in readable
-            for _, _, targets in steps
-            for target in targets
-            for name in names[target.view.name]
-        )
+        unsettled: dict[Place, Exception] = {}
+        rows = self._rows.load(row_id for _, steps in readable for row_id in _row_ids(steps, names))
         try:
-            for place, (commit, steps) in enumerate(readable):
+            for commit, steps in readable:
                 try:
                     if live:
                         deliveries.extend(self._apply(commit, steps, rows, names))
                     else:
                         self._follow(commit, steps, rows, names)
+                except UnknownType as error:
+                    # In a gap before it. What filled that so far stays. When the commit comes again, a newer
+                    # replica may have gone past the gap: what is cached must not hide that.
+                    unsettled[_place(commit)] = error
+                    self._rows.forget(_row_ids(steps, names))
                 except StorageUnavailable:
                     raise
                 except Exception as error:  # nor one that a projection fails on
                     logger.exception("commit %d of %s could not be projected", commit.number, commit.stream)
-                    failed[place] = error
+                    unsettled[_place(commit)] = error
             lost = self._rows.save([row for row in rows.values() if row.changed])
         except BaseException:
             # What is cached may be ahead of what is stored.
             self._rows.forget(rows)
             raise
-        return deliveries, failed, {row.id.view for row in lost}
+        return deliveries, unsettled, {row.id.view for row in lost}
 
     def _steps(self, commit: Commit) -> list[Step]:
         steps = []
@@ -203,13 +222,16 @@ class EventHandler:
         envelope: Envelope,
         event: Event,
     ) -> None:
-        """Applies an event to a generation that is not read: its failure is its own."""
+        """Applies an event to a generation that is not read: its failure is its own.
+
+        UnknownType is none: a newer replica can fill its gap.
+        """
         if name in self._written.given_up:
             return
         try:
             for _ in self._projector.apply(target, rows[target.at(name)], commit, envelope, event):
                 pass
-        except StorageUnavailable:
+        except (StorageUnavailable, UnknownType):
             raise
         except Exception as error:  # noqa: BLE001 # whatever it is, the live generation bore it
             self._written.give_up(name, error)
@@ -219,3 +241,15 @@ class EventHandler:
     ) -> None:
         if self._announce and (update := update_of(target, row, envelope.stream)):
             updates.setdefault(envelope.causation_id, {})[target.row_id] = update
+
+
+def _place(commit: Commit) -> Place:
+    return commit.stream, commit.number
+
+
+def _row_ids(steps: Sequence[Step], names: Mapping[str, list[str]]) -> Iterator[RowId]:
+    """The rows that events belong to, in every generation named."""
+    for _, _, targets in steps:
+        for target in targets:
+            for name in names[target.view.name]:
+                yield target.at(name)

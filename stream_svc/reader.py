@@ -68,6 +68,11 @@ class Reader:
         """True while Redis answers and the updates are followed."""
         return self._reached and self._thread.is_alive()
 
+    @property
+    def paused(self) -> bool:
+        """Whether it hands nothing to clients."""
+        return not self._going.is_set()
+
     def pause(self) -> None:
         """Hands nothing to clients until `resume`."""
         self._going.clear()
@@ -78,7 +83,7 @@ class Reader:
 
     def status(self) -> ConsumerStatus:
         """How it is doing. Without Redis, as if nothing waited."""
-        status = ConsumerStatus(name=self.name, paused=not self._going.is_set(), handled=self._handled)
+        status = ConsumerStatus(name=self.name, paused=self.paused, handled=self._handled)
         status.lag.FromMilliseconds(int(self._lag_s * 1000))
         try:
             status.depth, oldest = self._updates.waiting(self._last_id)

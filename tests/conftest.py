@@ -4,9 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.redis_server import RedisServer
 from tests.shop import Shop, open_shop
+
+# A machine that is busy is slow, and no test is about time.
+settings.register_profile("prism", deadline=None)
+settings.load_profile("prism")
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from domain_svc.streams import Streams
 from domain_svc.subscribers import subscribers
 from kernel import contract
 from kernel.commits import CommitReader
-from kernel.consumer import DeadLetter, Handler
+from kernel.contract import Contract
 from kernel.embedded.storage import EmbeddedStorage
 from kernel.generations import Pointers, Stamps, stored_name
+from kernel.handler import DeadLetter, Handler, Left
 from kernel.packing import pack_commands
 from kernel.ports import RowId, Storage
 from kernel.publishing import publish
@@ -46,6 +48,8 @@ class Shop:
         self.stamps = stamps
         self.policies = write_side.policies(payment_window_s)
         self.dead: list[DeadLetter] = []
+        # What a replica left in the queues; `come_back` puts it there again.
+        self.left: list[tuple[str, Left]] = []
         self.deliveries: list[Delivery] = []
         self.failed: list[Outcome] = []
         self.handlers: dict[str, Handler] = {
@@ -54,37 +58,37 @@ class Shop:
             **{f"events-{name}": self.projector(name) for name in SUBSCRIBERS},
         }
 
-    def replica(self, exclusive: bool = False) -> CommandHandler:
+    def replica(self, exclusive: bool = False, known: Contract = CONTRACT) -> CommandHandler:
         """A domain service's command handler, with a cache of its own."""
-        streams = Streams(self.storage.events, write_side.AGGREGATES, READER, exclusive)
+        streams = Streams(self.storage.events, write_side.AGGREGATES, reader(known), exclusive)
         return CommandHandler(
             self.storage.events,
             streams,
-            Decider(CONTRACT, streams.load_current, now),
+            Decider(known, streams.load_current, now),
             self.publish,
             self.failed.extend,
         )
 
-    def reactor(self) -> PolicyHandler:
+    def reactor(self, known: Contract = CONTRACT) -> PolicyHandler:
         """A domain service's policy handler."""
         return PolicyHandler(
-            CONTRACT,
+            known,
             self.policies,
-            READER,
+            reader(known),
             CommitReader(self.storage.events),
             self.storage.queue("commands"),
             lambda: None,
         )
 
-    def projector(self, subscriber: str) -> EventHandler:
+    def projector(self, subscriber: str, known: Contract = CONTRACT) -> EventHandler:
         """A projector's handler of one subscriber, with a cache of its own."""
         projections = [
             item for item in read_side.PROJECTIONS if CONTRACT.views[item.view].subscriber == subscriber
         ]
         return EventHandler(
-            Projector(CONTRACT, projections, READER, self.storage.events),
-            Rows(self.storage.views, CONTRACT),
-            READER,
+            Projector(known, projections, reader(known), self.storage.events),
+            Rows(self.storage.views, known),
+            reader(known),
             CommitReader(self.storage.events),
             self.deliveries.extend if subscriber == contract.ANNOUNCER else None,
             Written([item.view for item in projections], Pointers(self.storage.views), self.stamps),
@@ -108,7 +112,11 @@ class Shop:
         """Handles one batch of a queue; answers how many messages it had."""
         messages = self.storage.queue(queue).receive()
         if messages:
-            self.dead.extend(self.handlers[queue](messages))
+            for item in self.handlers[queue](messages):
+                if isinstance(item, DeadLetter):
+                    self.dead.append(item)
+                else:
+                    self.left.append((queue, item))
             self.storage.queue(queue).delete(messages)
         return len(messages)
 
@@ -116,6 +124,12 @@ class Shop:
         """Handles messages until no queue has any."""
         while sum(self.step(queue) for queue in self.handlers):
             pass
+
+    def come_back(self) -> None:
+        """Puts back what was left, as a worker's loop does."""
+        left, self.left = self.left, []
+        for queue, item in left:
+            self.storage.queue(queue).put([item.body])
 
     def do(self, command: Message, by: str = "alice", **fields: Any) -> Outcome:  # noqa: ANN401 # the same
         """Sends a command, settles, and answers its outcome."""
@@ -143,6 +157,22 @@ class Shop:
             for view in CONTRACT.views
             for row in self.storage.views.scan(self.stored_name(view))
         }
+
+
+def reader(known: Contract) -> EventReader:
+    """Reads events as a replica does that knows this much."""
+    return READER if known is CONTRACT else EventReader(known, upcasters.ALL)
+
+
+def older(*types: str) -> Contract:
+    """What a replica of an older release knows: all but these commands and events."""
+    for type_ in types:
+        assert type_ in CONTRACT.commands or type_ in CONTRACT.events, type_
+    return replace(
+        CONTRACT,
+        commands={name: item for name, item in CONTRACT.commands.items() if name not in types},
+        events={name: item for name, item in CONTRACT.events.items() if name not in types},
+    )
 
 
 def command_envelope(command: Message, by: str = "alice", **fields: Any) -> Envelope:  # noqa: ANN401 # the same

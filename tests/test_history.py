@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kernel.errors import Poison
+from kernel.errors import Poison, UnknownType
 from prism.cart.v1 import events_pb2 as v1
 from prism.cart.v2 import events_pb2 as v2
 from prism.envelope.v1.envelope_pb2 import Commit, Envelope, Outcome
@@ -64,8 +64,8 @@ def test_an_old_event_is_told_in_its_current_shape(shop: Shop) -> None:
     assert v2.ItemAddedToCart.FromString(event.data).unit_price == eur(450)
 
 
-def test_what_no_contract_knows_is_poison() -> None:
-    with pytest.raises(Poison, match=r"prism\.cart\.v7"):
+def test_a_type_that_no_contract_knows_is_left_and_bytes_that_do_not_decode_are_poison() -> None:
+    with pytest.raises(UnknownType, match=r"prism\.cart\.v7"):
         READER.read(Envelope(id="cart-c1:1", type="prism.cart.v7.Unknown"))
     with pytest.raises(Poison, match="does not decode"):
         READER.read(Envelope(id="cart-c1:1", type="prism.cart.v1.ItemAddedToCart", data=b"\xff\xff"))

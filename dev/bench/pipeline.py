@@ -21,9 +21,10 @@ from dev.bench.figures import Rate, rate
 from dev.bench.yardstick import Shop
 from domain_svc.__main__ import DomainService
 from kernel import settings
+from kernel.dead_letters import DeadLetters
 from kernel.embedded.storage import EmbeddedStorage
 from kernel.ports import Message, Queue
-from kernel.queues import COMMANDS, dead_letters_of
+from kernel.queues import COMMANDS
 from prism.envelope.v1.envelope_pb2 import CommandMessage, Envelope
 
 CARTS = 200
@@ -156,7 +157,7 @@ def run_prism(folder: Path, commands: int, a_message: int) -> float:
         took = time.perf_counter() - started
     finally:
         service.commands.stop()
-        dead = storage.queue(dead_letters_of(COMMANDS)).depth().messages
+        dead = DeadLetters(storage, COMMANDS).count()
         storage.close()
     if dead:
         raise ClosedQueue(f"{dead} messages became dead letters")

@@ -55,6 +55,12 @@ class AzureViewStore:
         found = self._rows.query("views.page", where, min(limit, LARGEST_PAGE))
         return [row_of(RowId(view, partition, decode(e["RowKey"])), e) for e in islice(found, limit)]
 
+    def count(self, view: str, partition: str, limit: int = 1000) -> int:
+        """One query, answered in pages, of the keys."""
+        where = within(partition_key(view, partition))
+        found = self._rows.query("views.count", where, min(limit, LARGEST_PAGE), select=["RowKey"])
+        return sum(1 for _ in islice(found, limit))
+
     def scan(self, view: str) -> Iterator[Row]:
         """One query, answered in pages."""
         start = partition_key(view, "")

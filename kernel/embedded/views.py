@@ -25,6 +25,7 @@ PAGE = """
 SELECT key, data, etag FROM rows
 WHERE view = ? AND partition = ? AND key >= ? AND key > ? AND key <= ? ORDER BY key LIMIT ?
 """
+COUNT = "SELECT count(*) FROM (SELECT 1 FROM rows WHERE view = ? AND partition = ? LIMIT ?)"
 SCAN = """
 SELECT partition, key, data, etag FROM rows
 WHERE view = ? AND (partition, key) > (?, ?) ORDER BY partition, key LIMIT ?
@@ -73,6 +74,12 @@ class EmbeddedViewStore:
         with self._database.read("views.page") as connection:
             found = connection.execute(PAGE, bounds).fetchall()
         return [Row(RowId(view, partition, key), data, etag) for key, data, etag in found]
+
+    def count(self, view: str, partition: str, limit: int = 1000) -> int:
+        """Counts in the index."""
+        with self._database.read("views.count") as connection:
+            (found,) = connection.execute(COUNT, (view, partition, limit)).fetchone()
+        return int(found)
 
     def scan(self, view: str) -> Iterator[Row]:
         """Reads in chunks."""

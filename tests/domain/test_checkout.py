@@ -130,7 +130,7 @@ def test_an_order_that_asks_twice_has_one_reservation(stocked: Shop) -> None:
     assert stock(stocked) == (10, 4)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 10**9))
 def test_whatever_order_things_come_in_stock_adds_up(
     tmp_path_factory: pytest.TempPathFactory, seed: int

@@ -15,7 +15,20 @@ import redis
 from dev.demo.client import Person, meet
 from dev.demo.sse import Stream, Update
 from dev.stack import Stack
-from prism.admin.v1.admin_pb2 import ConsumerStatus, PauseRequest, ResumeRequest, StatusRequest
+from prism.admin.v1.admin_pb2 import (
+    ConsumerStatus,
+    DeadLetterSummary,
+    DiscardDeadLettersRequest,
+    DiscardDeadLettersResponse,
+    GetDeadLetterRequest,
+    GetDeadLetterResponse,
+    ListDeadLettersRequest,
+    PauseRequest,
+    RequeueDeadLettersRequest,
+    RequeueDeadLettersResponse,
+    ResumeRequest,
+    StatusRequest,
+)
 from prism.admin.v1.admin_pb2_grpc import AdminStub
 from tests.support import eventually
 
@@ -179,6 +192,36 @@ class Operator:
         """Lets a consumer go on, or all of them."""
         with grpc.insecure_channel(self.target) as channel:
             AdminStub(channel).Resume(ResumeRequest(consumer=consumer), timeout=5, metadata=self._metadata)
+
+    def dead_letters(self, queue: str) -> list[DeadLetterSummary]:
+        """All dead letters of a queue, oldest first."""
+        request = ListDeadLettersRequest(queue=queue, page_size=100)
+        found: list[DeadLetterSummary] = []
+        with grpc.insecure_channel(self.target) as channel:
+            while True:
+                page = AdminStub(channel).ListDeadLetters(request, timeout=5, metadata=self._metadata)
+                found += page.letters
+                request.page_token = page.next_page_token
+                if not page.next_page_token:
+                    return found
+
+    def opens(self, letter: DeadLetterSummary) -> GetDeadLetterResponse:
+        """A dead letter with its content."""
+        request = GetDeadLetterRequest(queue=letter.queue, id=letter.id)
+        with grpc.insecure_channel(self.target) as channel:
+            return AdminStub(channel).GetDeadLetter(request, timeout=5, metadata=self._metadata)
+
+    def requeues(self, letter: DeadLetterSummary) -> RequeueDeadLettersResponse:
+        """Puts a dead letter back into its queue."""
+        request = RequeueDeadLettersRequest(queue=letter.queue, ids=[letter.id])
+        with grpc.insecure_channel(self.target) as channel:
+            return AdminStub(channel).RequeueDeadLetters(request, timeout=5, metadata=self._metadata)
+
+    def discards(self, letter: DeadLetterSummary, reason: str) -> DiscardDeadLettersResponse:
+        """Deletes a dead letter for good."""
+        request = DiscardDeadLettersRequest(queue=letter.queue, ids=[letter.id], reason=reason)
+        with grpc.insecure_channel(self.target) as channel:
+            return AdminStub(channel).DiscardDeadLetters(request, timeout=5, metadata=self._metadata)
 
     @property
     def _metadata(self) -> tuple[tuple[str, str]]:

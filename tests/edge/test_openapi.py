@@ -1,9 +1,15 @@
 """The API's description is valid, whole, and shown to people."""
 
 import re
+from dataclasses import replace
 
+from google.protobuf.descriptor import FileDescriptor, MethodDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
 from openapi_spec_validator import validate
 
+from edge.openapi import command_operation
+from edge.schemas import Schemas
 from tests.edge.client import Edge
 from tests.edge.samples import CONTRACT, ROUTED
 
@@ -62,6 +68,39 @@ def test_public_queries_need_no_token(edge: Edge) -> None:
     for query in CONTRACT.queries.values():
         operation = edge.document["paths"][query.route.path]["get"]
         assert (operation.get("security") == []) == query.public
+
+
+def deprecated_copy(method: MethodDescriptor, field: str) -> MethodDescriptor:
+    """The method, and a field of its request, as a later contract may have them."""
+    pool = DescriptorPool()
+
+    def add(file: FileDescriptor) -> None:
+        for dependency in file.dependencies:
+            add(dependency)
+        copy = FileDescriptorProto()
+        file.CopyToProto(copy)
+        if file is method.containing_service.file:
+            service = copy.service[method.containing_service.index]
+            service.method[method.index].options.deprecated = True
+            message = next(item for item in copy.message_type if item.name == method.input_type.name)
+            next(item for item in message.field if item.name == field).options.deprecated = True
+        pool.Add(copy)
+
+    add(method.containing_service.file)
+    service = pool.FindServiceByName(method.containing_service.full_name)
+    return service.methods_by_name[method.name]
+
+
+def test_what_the_contract_calls_deprecated_is_marked() -> None:
+    add = next(command for command, _ in ROUTED if command.name == "AddItemToCart")
+    assert add.route
+    old = deprecated_copy(add.descriptor, "quantity")
+    assert "deprecated" not in command_operation(add, add.route, Schemas())
+    assert command_operation(replace(add, descriptor=old), add.route, Schemas())["deprecated"] is True
+    schemas = Schemas()
+    schemas.request(old.input_type)
+    properties = schemas.components["AddItemToCartInput"]["properties"]
+    assert [name for name, schema in properties.items() if schema.get("deprecated")] == ["quantity"]
 
 
 def test_the_page_shows_every_operation_and_loads_nothing(edge: Edge) -> None:

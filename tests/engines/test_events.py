@@ -110,7 +110,7 @@ def test_of_all_who_race_for_a_place_one_wins(engine: Engine) -> None:
         assert stored.outcomes[0].command_id == f"c{winner[0]}"
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=100))
 def test_a_stream_may_have_any_name(engine: Engine, name: str) -> None:
     wanted = history(name, 4)

@@ -29,7 +29,7 @@ def receive_again(engine: Engine, queue: Queue, after_s: float) -> list[Message]
     return eventually(queue.receive)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(wanted=st.lists(st.binary(max_size=200), max_size=5))
 def test_every_body_that_is_put_is_received_as_it_was(engine: Engine, wanted: list[bytes]) -> None:
     queue = engine.storage.queue("round-trips")

@@ -90,7 +90,7 @@ def test_of_all_who_race_for_a_row_one_wins(engine: Engine) -> None:
         etag = found.etag
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     keys=st.sets(KEYS | ODD_KEYS, min_size=1, max_size=8),
     bounds=st.tuples(ODD_KEYS | st.just(""), ODD_KEYS | st.just(""), ODD_KEYS | st.just("")),
@@ -116,6 +116,15 @@ def test_pages_chain_until_the_end(views: ViewStore) -> None:
         seen += [found.id.key for found in page]
     assert seen == wanted
     assert len(views.page("carts", "p", limit=2000)) == 1020
+
+
+def test_a_partition_is_counted_up_to_a_limit(views: ViewStore) -> None:
+    views.save([row(f"k{i:04}") for i in range(1020)] + [row("k", partition="q"), row("k", view="carts2")])
+    assert views.count("carts", "p") == 1000
+    assert views.count("carts", "p", 2000) == 1020
+    assert views.count("carts", "p", 7) == 7
+    assert views.count("carts", "q") == 1
+    assert views.count("carts", "nobody") == 0
 
 
 def test_a_scan_sees_every_row_of_a_view_in_order(views: ViewStore) -> None:

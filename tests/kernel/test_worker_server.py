@@ -1,6 +1,5 @@
 """The gRPC side of a worker, over a real channel."""
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event
@@ -12,13 +11,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from kernel.doorbell import Bell
-from kernel.settings import load
-from kernel.tokens import issue_dev_token, open_tokens
+from kernel.tokens import open_tokens
 from kernel.worker_server import WorkerServer
 from prism.admin.v1 import admin_pb2, admin_pb2_grpc
+from tests.kernel.workers import SETTINGS, Metadata, as_, free_port
 from tests.support import eventually
 
-SETTINGS = load({"PRISM_DEV_TOKEN_KEY": "k" * 40})
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -39,12 +37,6 @@ class Idle:
 
     def status(self) -> admin_pb2.ConsumerStatus:
         return admin_pb2.ConsumerStatus(name=self.name, paused=self.paused)
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 class Worker:
@@ -83,13 +75,6 @@ def running() -> Iterator[Worker]:
         worker.server.stop(0)
 
 
-Metadata = tuple[tuple[str, str | bytes], ...]
-
-
-def as_(*roles: str) -> Metadata:
-    return (("authorization", f"Bearer {issue_dev_token(SETTINGS, 'olga', list(roles))}"),)
-
-
 def test_health_is_not_serving_until_it_is_healthy_and_again_when_it_is_not() -> None:
     with running() as worker:
         assert worker.health() == NOT_SERVING
@@ -118,6 +103,34 @@ def test_an_operator_pauses_and_resumes() -> None:
         assert list(resumed.paused) == []
 
 
+def test_what_is_paused_is_what_the_consumers_say() -> None:
+    with running() as worker:
+        # Not by an operator: by a worker that drains, say.
+        worker.consumer.pause()
+        request = admin_pb2.PauseRequest()
+        assert list(worker.admin.Pause(request, metadata=as_("operator"), timeout=2).paused) == ["idle"]
+        worker.consumer.resume()
+        resumed = worker.admin.Resume(admin_pb2.ResumeRequest(), metadata=as_("operator"), timeout=2)
+        assert list(resumed.paused) == []
+
+
+def test_a_worker_that_consumes_no_queue_has_no_dead_letters() -> None:
+    with running() as worker:
+        by, admin = as_("operator"), worker.admin
+        listed = admin.ListDeadLetters(admin_pb2.ListDeadLettersRequest(), metadata=by, timeout=2)
+        assert (list(listed.letters), listed.next_page_token) == ([], "")
+        calls: list[tuple[Any, Any]] = [
+            (admin.ListDeadLetters, admin_pb2.ListDeadLettersRequest(queue="idle")),
+            (admin.GetDeadLetter, admin_pb2.GetDeadLetterRequest(queue="idle", id="1")),
+            (admin.RequeueDeadLetters, admin_pb2.RequeueDeadLettersRequest()),
+            (admin.DiscardDeadLetters, admin_pb2.DiscardDeadLettersRequest(queue="idle")),
+        ]
+        for call, request in calls:
+            with pytest.raises(grpc.RpcError) as error:
+                call(request, metadata=by, timeout=2)
+            assert error.value.code() == grpc.StatusCode.NOT_FOUND
+
+
 def test_there_is_nothing_to_pause_that_is_not_there() -> None:
     with running() as worker:
         request = admin_pb2.PauseRequest(consumer="other")
@@ -142,6 +155,10 @@ def test_nobody_else_is_let_in(metadata: Metadata, code: grpc.StatusCode) -> Non
             (worker.admin.Status, admin_pb2.StatusRequest()),
             (worker.admin.Pause, admin_pb2.PauseRequest()),
             (worker.admin.Resume, admin_pb2.ResumeRequest()),
+            (worker.admin.ListDeadLetters, admin_pb2.ListDeadLettersRequest()),
+            (worker.admin.GetDeadLetter, admin_pb2.GetDeadLetterRequest()),
+            (worker.admin.RequeueDeadLetters, admin_pb2.RequeueDeadLettersRequest()),
+            (worker.admin.DiscardDeadLetters, admin_pb2.DiscardDeadLettersRequest()),
         ]
         for call, request in calls:
             with pytest.raises(grpc.RpcError) as error:
