@@ -66,7 +66,7 @@ class ProjectionsService(projections_pb2_grpc.ProjectionsServicer):
         view, who = self._named(request.view, context), subject()
         with self._place(self._followers, "rebuilds are followed", context):
             begun = self._pointers.change(view.name, lambda found: lifecycle.begin(found, who))
-            self._caretaker.tell(view.name)
+            # The stamp is its builder's to renew.
             self._caretaker.wake()
             for progress in self._follow(view.name, begun.building, context):
                 yield projections_pb2.RebuildResponse(progress=progress)

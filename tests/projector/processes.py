@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Semaphore
-from typing import Any
+from typing import Any, TypeVar
 
 from redis import Redis
 
@@ -24,6 +24,7 @@ from projector_svc.verifying import Verification
 from tests.shop import CONTRACT, READER, Shop, open_shop
 from tests.support import eventually
 
+T = TypeVar("T")
 # More permits than any test has batches.
 ALL = 1_000_000
 
@@ -39,7 +40,7 @@ class Clock:
 
 
 class Gate:
-    """Lets a scan pass batch by batch; open from the start unless it is closed."""
+    """Lets a scan, or a verification, pass step by step; open from the start unless it is closed."""
 
     def __init__(self) -> None:
         self._permits: Semaphore | None = None
@@ -51,7 +52,7 @@ class Gate:
         if self._permits:
             self._permits.release(batches)
 
-    def passed(self, steps: Iterator[None]) -> Iterator[None]:
+    def passed(self, steps: Iterator[T]) -> Iterator[T]:
         for step in steps:
             if self._permits:
                 self._permits.acquire()
@@ -71,6 +72,9 @@ class Process(Rebuilding):
         run = filling.run
         filling.run = lambda: self.gate.passed(run())  # type: ignore[method-assign] # every batch waits for the gate
         return filling
+
+    def verify(self, view: str, limit: int) -> Iterator[VerifyResponse]:
+        return self.gate.passed(super().verify(view, limit))
 
     def tick(self) -> None:
         self.caretaker.tick(rung=True)

@@ -218,6 +218,7 @@ def test_one_verification_runs_at_a_time_and_hanging_up_ends_it(world: World, op
     fill_carts(world, 3)
     operator.gate.close()
     first = operator.call("Verify", VerifyRequest(view="cart"))
+    operator.gate.let(1)
     next(first)
     refused(lambda: operator.call("Verify", VerifyRequest(view="cart")), grpc.StatusCode.RESOURCE_EXHAUSTED)
     first.cancel()
