@@ -1,31 +1,25 @@
 """Handles messages of the policies' queue: events in, commands out."""
 
 import logging
-import time
-import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
+from domain_svc.reactions import Reactions
 from kernel.commits import CommitReader, dead_commit
-from kernel.contract import Contract, fill_from
+from kernel.contract import Contract
 from kernel.errors import UnknownType
 from kernel.handler import Unsettled
 from kernel.leaving import leave_commits
 from kernel.packing import check_fits, pack_commands
-from kernel.policy import Policy, Send
+from kernel.policy import Policy
 from kernel.ports import Message, Queue
-from kernel.tokens import POLICY_PREFIX
 from kernel.upcasting import EventReader
 from prism.envelope.v1.envelope_pb2 import Envelope
 
 logger = logging.getLogger(__name__)
 
-# Names the ids of commands that follow from events.
-FOLLOWING = uuid.UUID("5f0f2c1e-8d0e-5f6b-9a3c-2f6a9b1d7c44")
-
 
 class PolicyHandler:
-    """A kernel.consumer.Handler. The id of a command that follows from an event derives from the
-    event's, so that an event that comes again sends the same command again, which is then dropped."""
+    """A kernel.consumer.Handler. Sends what follows from events."""
 
     def __init__(
         self,
@@ -36,9 +30,7 @@ class PolicyHandler:
         commands: Queue,
         ring: Callable[[], None],
     ) -> None:
-        self._contract = contract
-        self._policies = policies
-        self._events = events
+        self._reactions = Reactions(contract, policies, events)
         self._commits = commits
         self._commands = commands
         self._ring = ring
@@ -51,7 +43,7 @@ class PolicyHandler:
         by_delay: dict[float, list[Envelope]] = {}
         for commit in commits:
             try:
-                following = [item for envelope in commit.events for item in self._react(envelope)]
+                following = [item for envelope in commit.events for item in self._reactions.to(envelope)]
                 for _, command in following:
                     check_fits(command)
             except UnknownType as error:
@@ -67,24 +59,3 @@ class PolicyHandler:
         if by_delay:
             self._ring()
         return [*dead, *leave_commits(messages, unknown)]
-
-    def _react(self, envelope: Envelope) -> Iterable[tuple[float, Envelope]]:
-        event = self._events.read(envelope)
-        for policy in self._policies:
-            for place, send in enumerate(policy.react(event)):
-                yield send.delay_s, self._command(policy, place, send, envelope)
-
-    def _command(self, policy: Policy, place: int, send: Send, cause: Envelope) -> Envelope:
-        kind = self._contract.commands[send.command.DESCRIPTOR.full_name]
-        command = Envelope(
-            id=str(uuid.uuid5(FOLLOWING, f"{cause.id}/{policy.name}/{place}")),
-            type=kind.type,
-            stream=fill_from(kind.stream, send.command),
-            subject=POLICY_PREFIX + policy.name,
-            correlation_id=cause.correlation_id,
-            causation_id=cause.id,
-            traceparent=cause.traceparent,
-            data=send.command.SerializeToString(),
-        )
-        command.time.FromNanoseconds(time.time_ns())
-        return command

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from edge.idempotency import DONE, Claim, Key, Keys, command_id, fingerprint, judge
 from edge.memory import Memory
@@ -23,6 +22,7 @@ from edge.problems import (
     Problem,
     unavailable,
 )
+from kernel.clock import now
 from kernel.contract import Command, fill_from
 from kernel.doorbell import Bell
 from kernel.errors import StorageUnavailable
@@ -30,7 +30,7 @@ from kernel.outcomes import OutcomeBoard
 from kernel.packing import fits, pack_commands
 from kernel.ports import Queue
 from kernel.tokens import Caller
-from prism.envelope.v1.envelope_pb2 import Envelope, Outcome
+from prism.envelope.v1.envelope_pb2 import Envelope, Outcome, Stages
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -124,6 +124,7 @@ class Acceptance:
 
     def _note(self, candidates: Sequence[_Candidate]) -> None:
         pipeline = self._memory.quick.pipeline(transaction=False)
+        queued_at = now()
         for candidate in candidates:
             envelope = candidate.envelope
             accepted = Outcome(
@@ -131,6 +132,8 @@ class Acceptance:
                 status=Outcome.ACCEPTED,
                 stream=envelope.stream,
                 subject=envelope.subject,
+                command_type=envelope.type,
+                stages=Stages(accepted_at=envelope.time, queued_at=queued_at),
             )
             self._board.note_accepted(pipeline, accepted)
             if candidate.key:
@@ -148,13 +151,11 @@ def trace_of(header: str | None) -> str:
 
 def _candidate(caller: Caller, intent: Intent, trace: str) -> _Candidate:
     id_ = command_id(caller.subject, intent.key)
-    time = Timestamp()
-    time.GetCurrentTime()
     envelope = Envelope(
         id=id_,
         type=intent.command.type,
         stream=fill_from(intent.command.stream, intent.message),
-        time=time,
+        time=now(),
         subject=caller.subject,
         roles=sorted(caller.roles),
         correlation_id=id_,

@@ -4,12 +4,15 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from google.protobuf.message import Message as Event
+from google.protobuf.timestamp_pb2 import Timestamp
 
+from kernel.clock import now
 from kernel.commits import CommitReader, dead_commit
 from kernel.errors import StorageUnavailable, UnknownType
 from kernel.handler import DeadLetter, Unsettled
 from kernel.leaving import leave_commits
 from kernel.ports import Message, RowId
+from kernel.stages import put_in_order
 from kernel.upcasting import EventReader
 from prism.envelope.v1.envelope_pb2 import Commit, Delivery, Envelope, Update
 from projector_svc.projecting import Projector, Target, update_of
@@ -54,6 +57,7 @@ class EventHandler:
 
     def __call__(self, messages: Sequence[Message]) -> list[Unsettled]:
         """Projects all commits of the messages; leaves those that need an event that is not known here."""
+        handled_at = now()
         commits, dead = self._commits.read(messages)
         unknown: dict[Place, UnknownType] = {}
         readable, failed = self._readable(commits, unknown)
@@ -75,6 +79,7 @@ class EventHandler:
             elif error:
                 failed.append(dead_commit(commit, error))
         if self._announce and deliveries:
+            _note_stages(deliveries, handled_at, projected_at=now())
             self._announce(deliveries)
         return [*dead, *failed, *leave_commits(messages, unknown)]
 
@@ -253,3 +258,12 @@ def _row_ids(steps: Sequence[Step], names: Mapping[str, list[str]]) -> Iterator[
         for target in targets:
             for name in names[target.view.name]:
                 yield target.at(name)
+
+
+def _note_stages(deliveries: Sequence[Delivery], handled_at: Timestamp, projected_at: Timestamp) -> None:
+    for delivery in deliveries:
+        if delivery.HasField("outcome"):
+            stages = delivery.outcome.stages
+            stages.handled_at.CopyFrom(handled_at)
+            stages.projected_at.CopyFrom(projected_at)
+            put_in_order(stages)

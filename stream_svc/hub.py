@@ -1,5 +1,6 @@
 """The hub: hands every new item to the clients that it is for, and replays to those that come back."""
 
+import time
 from collections.abc import Iterator, Sequence
 from threading import Condition
 
@@ -58,10 +59,17 @@ class Hub:
     def publish(self, entry: Expanded) -> None:
         """Adds the next entry of the epoch and hands its items to the clients that they are for."""
         with self._moved:
+            reached: set[Subscription] = set()
             for item in entry.items:
-                self._deliver(item)
+                reached |= self._deliver(item)
+            entry.delivered_at_ns, entry.clients = time.time_ns(), len(reached)
             self._ring.append(entry)
             self._moved.notify_all()
+
+    def find(self, command_id: str) -> Expanded | None:
+        """The entry of a command, among those that can be replayed. Costs a look at each of them."""
+        with self._moved:
+            return self._ring.find(command_id)
 
     def subscribe(self, interest: Interest, after: Position | None) -> Subscription:
         """Subscribes a client from now on, or from a position: nothing is left out or comes twice.
@@ -107,7 +115,8 @@ class Hub:
                 client.end()
             self._moved.notify_all()
 
-    def _deliver(self, item: Item) -> None:
+    def _deliver(self, item: Item) -> set[Subscription]:
+        """Hands an item to the clients that it is for; answers them."""
         told: set[Subscription] = set()
         rendered = None
         for topic in item.topics:
@@ -117,12 +126,13 @@ class Hub:
             # Once, and only when somebody wants it.
             rendered = rendered or item.render(self._contract)
             if rendered is None:
-                return
+                break
             message = item.message(topic, rendered)
             for client in clients:
                 if not client.put(message):
                     client.start_over(reset(Reset.TOO_SLOW, self._ring.end) + message)
             told |= clients
+        return told
 
     def _replay(self, interest: Interest, after: Position | None) -> Iterator[bytes]:
         """What a client is sent first. Chosen now, rendered by whoever iterates."""

@@ -193,7 +193,8 @@ class Reader:
 
     def _expand(self, entry: Entry) -> Expanded:
         expanded = expand(entry, self._contract)
-        return Expanded(expanded.position, tuple(filter(self._repeats.is_new, expanded.items)))
+        expanded.items = tuple(filter(self._repeats.is_new, expanded.items))
+        return expanded
 
 
 def _age_s(entry_id: str) -> float:

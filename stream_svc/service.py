@@ -12,6 +12,7 @@ from kernel.worker_server import WorkerServer
 from stream_svc.access import Topics
 from stream_svc.app import create_app
 from stream_svc.blueprint import HEARTBEAT_S, StreamBlueprint
+from stream_svc.deliveries import DeliveriesService, register
 from stream_svc.departures import Departures
 from stream_svc.hub import Hub
 from stream_svc.reader import Reader
@@ -42,6 +43,7 @@ class Service:
             tokens=tokens,
             consumers=[self._reader],
             healthy=lambda: self._reader.healthy and not self._hub.closed,
+            register=register(DeliveriesService(self._hub)),
         )
 
     def start(self) -> None:

@@ -10,13 +10,13 @@ from google.protobuf.message import Message
 
 import upcasters
 from domain_svc import shop as write_side
-from domain_svc.__main__ import now
 from domain_svc.commands import CommandHandler
 from domain_svc.deciding import Decider
 from domain_svc.reacting import PolicyHandler
 from domain_svc.streams import Streams
 from domain_svc.subscribers import subscribers
 from kernel import contract
+from kernel.clock import now
 from kernel.commits import CommitReader
 from kernel.contract import Contract
 from kernel.embedded.storage import EmbeddedStorage
@@ -191,6 +191,14 @@ def command_envelope(command: Message, by: str = "alice", **fields: Any) -> Enve
     for name, value in fields.items():
         setattr(envelope, name, value)
     return envelope
+
+
+def decision(outcome: Outcome) -> Outcome:
+    """An outcome without the times of its stages: those after the decision differ with who tells it."""
+    copy = Outcome()
+    copy.CopyFrom(outcome)
+    copy.ClearField("stages")
+    return copy
 
 
 def open_shop(folder: Path, payment_window_s: float = 900, stamps: Stamps | None = None) -> Shop:
