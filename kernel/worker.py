@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from threading import Event
+from typing import Protocol
 
 from kernel.consumer import Consumer
 from kernel.errors import ConfigurationError, StorageUnavailable
@@ -50,7 +51,19 @@ def reachable(storage: Storage, consumers: Sequence[Consumer]) -> Callable[[], b
     return check
 
 
-def run(server: WorkerServer, consumers: Sequence[Consumer], storage: Storage) -> None:
+class Task(Protocol):
+    """Something that a worker does beside its consumers."""
+
+    def start(self) -> None:
+        """Begins, in threads of its own."""
+
+    def stop(self) -> None:
+        """Ends, within a few seconds."""
+
+
+def run(
+    server: WorkerServer, consumers: Sequence[Consumer], storage: Storage, tasks: Sequence[Task] = ()
+) -> None:
     """Serves and consumes until SIGTERM or SIGINT, then finishes what is at hand and returns."""
     ended = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -59,6 +72,8 @@ def run(server: WorkerServer, consumers: Sequence[Consumer], storage: Storage) -
     gc.freeze()
     for consumer in consumers:
         consumer.start()
+    for task in tasks:
+        task.start()
     server.start()
     ended.wait()
     logger.info("draining")
@@ -67,6 +82,8 @@ def run(server: WorkerServer, consumers: Sequence[Consumer], storage: Storage) -
     for consumer in consumers:
         consumer.pause()
     deadline = time.monotonic() + DRAIN_S
+    for task in tasks:
+        task.stop()
     drained = [consumer.stop(max(0.1, deadline - time.monotonic())) for consumer in consumers]
     server.stop()
     storage.close()
