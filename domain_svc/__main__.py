@@ -131,7 +131,7 @@ def main() -> None:
     scraped = worker.metrics_server(
         settings, "domain_svc", settings.prism_domain_metrics_port, storage, consumers
     )
-    worker.run(server, consumers, storage, scraped)
+    worker.run(server, consumers, storage, [scraped])
 
 
 if __name__ == "__main__":

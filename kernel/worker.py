@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from threading import Event
+from typing import Protocol
 
 from kernel import log, metrics, tracing
 from kernel.consumer import Consumer
@@ -60,8 +61,18 @@ def metrics_server(
     return MetricsServer(settings.prism_bind, port, open_tokens(settings), registry)
 
 
+class Task(Protocol):
+    """Something that a worker does beside its consumers."""
+
+    def start(self) -> None:
+        """Begins, in threads of its own."""
+
+    def stop(self) -> None:
+        """Ends, within a few seconds."""
+
+
 def run(
-    server: WorkerServer, consumers: Sequence[Consumer], storage: Storage, scraped: MetricsServer
+    server: WorkerServer, consumers: Sequence[Consumer], storage: Storage, tasks: Sequence[Task] = ()
 ) -> None:
     """Serves and consumes until SIGTERM or SIGINT, then finishes what is at hand and returns."""
     ended = Event()
@@ -71,8 +82,9 @@ def run(
     gc.freeze()
     for consumer in consumers:
         consumer.start()
+    for task in tasks:
+        task.start()
     server.start()
-    scraped.start()
     ended.wait()
     logger.info("draining")
     # First, so that nobody rings or asks a worker that takes no more.
@@ -80,9 +92,10 @@ def run(
     for consumer in consumers:
         consumer.pause()
     deadline = time.monotonic() + DRAIN_S
+    for task in tasks:
+        task.stop()
     drained = [consumer.stop(max(0.1, deadline - time.monotonic())) for consumer in consumers]
     server.stop()
-    scraped.stop()
     storage.close()
     tracing.tear_down()
     logger.info("stopped" if all(drained) else "stopped before a batch was done: it will be delivered again")
