@@ -16,6 +16,8 @@ COPY edge edge
 COPY domain_svc domain_svc
 COPY projector_svc projector_svc
 COPY stream_svc stream_svc
+# The operators' CLI: `docker compose exec -e PRISM_TOKEN domain_svc python -m prismctl status`.
+COPY prismctl prismctl
 # The health checks.
 COPY dev/__init__.py dev/healthy.py dev/probes.py dev/
 

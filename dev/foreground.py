@@ -23,6 +23,8 @@ Prism is ready.
   REST    {stack.edge_url}    docs: {stack.edge_url}/docs
   SSE     {stack.stream_url}
   gRPC    domain_svc {stack.domain_grpc}, projector_svc {stack.projector_grpc}, stream_svc {stack.stream_grpc}
+  metrics {stack.edge_url}/metrics, {stack.stream_url}/metrics,
+          {stack.domain_metrics_url}, {stack.projector_metrics_url}
   data    {stack.data_dir}
   logs    {stack.log_dir}
 """

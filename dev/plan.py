@@ -18,6 +18,8 @@ PORTS = (
     "PRISM_DOMAIN_GRPC_PORT",
     "PRISM_PROJECTOR_GRPC_PORT",
     "PRISM_STREAM_GRPC_PORT",
+    "PRISM_DOMAIN_METRICS_PORT",
+    "PRISM_PROJECTOR_METRICS_PORT",
 )
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 what PRISM_BIND may say
 
@@ -57,8 +59,8 @@ class Plan:
 
 
 def is_setting(variable: str) -> bool:
-    """True for an environment variable that services read."""
-    return variable.startswith("PRISM_") or variable == "REDIS_URL"
+    """True for an environment variable that services read: theirs, and OpenTelemetry's."""
+    return variable.startswith(("PRISM_", "OTEL_")) or variable == "REDIS_URL"
 
 
 def make(
@@ -96,9 +98,11 @@ def make(
     configuration.check(settings.load(env))
     programs += [Program(name, [sys.executable, "-m", name], "services") for name in SERVICES]
     for number in range(2, replicas + 1):
-        port_of_its_own = {"PRISM_DOMAIN_GRPC_PORT": str(take_port())}
+        ports_of_its_own = {
+            name: str(take_port()) for name in ("PRISM_DOMAIN_GRPC_PORT", "PRISM_DOMAIN_METRICS_PORT")
+        }
         command = [sys.executable, "-m", "domain_svc"]
-        programs.append(Program(f"domain_svc_{number}", command, "services", port_of_its_own))
+        programs.append(Program(f"domain_svc_{number}", command, "services", ports_of_its_own))
     plan = Plan(env, infrastructure, programs)
     _check_ports(plan)
     return plan

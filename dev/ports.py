@@ -3,7 +3,7 @@
 import random
 import socket
 
-BLOCK = 16
+BLOCK = 20
 # Below the range from which systems hand out ports of outgoing connections (32768 on Linux).
 FIRST, LAST = 20000, 32000
 

@@ -6,6 +6,7 @@ the folder are those of the last time; a run that was cut short is done again.
 
 import hashlib
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOCK = ROOT / "requirements.lock"
 STAMP = VENV / "prism-setup"
+PRISMCTL = VENV / "bin" / "prismctl"
 # Generated contracts are imported as `prism.…`: see `generated/`.
 IMPORT_ROOTS = [ROOT, ROOT / "generated"]
 
@@ -69,9 +71,21 @@ def add_import_roots() -> None:
     (Path(site) / "prism.pth").write_text("".join(f"{root}\n" for root in IMPORT_ROOTS))
 
 
+def add_prismctl() -> None:
+    """Writes `.venv/bin/prismctl` unless it is there as it should be."""
+    # By way of the shell: a path may have blanks, which a first line cannot. -P: whatever lies in the
+    # caller's folder is not imported.
+    launcher = f'#!/bin/sh\nexec {shlex.quote(str(PYTHON))} -P -m prismctl "$@"\n'
+    if not PRISMCTL.exists() or PRISMCTL.read_text() != launcher:
+        PRISMCTL.write_text(launcher)
+        PRISMCTL.chmod(0o755)
+
+
 def main() -> None:
     """Sets up what is missing."""
     version = make_environment()
+    # Before the stamp is asked: it knows nothing of the launcher.
+    add_prismctl()
     if STAMP.exists() and STAMP.read_text() == stamp_of(version):
         return
     install()

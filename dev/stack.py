@@ -37,7 +37,7 @@ class StackFailed(Exception):
 class Stack:
     """The processes of one Prism. `start` once, then `stop`; `running` does both.
 
-    `env` holds settings of the services; of the caller's own environment, `PRISM_*` and `REDIS_URL` are
+    `env` holds settings of the services; of the caller's own environment, `PRISM_*`, `OTEL_*` and `REDIS_URL` are
     left out, so that nothing but `env` decides. A port that `env` does not name is a free one. With
     `REDIS_URL` in it, that Redis is used and none is started. `domain_replicas` domain_svc processes
     compete; the second is named `domain_svc_2`. Everything below `start` is of use once it has returned.
@@ -114,6 +114,26 @@ class Stack:
     def stream_grpc(self) -> str:
         """The gRPC target of stream_svc."""
         return self._planned.address("PRISM_STREAM_GRPC_PORT")
+
+    @property
+    def domain_metrics_url(self) -> str:
+        """Where Prometheus scrapes domain_svc, the first one if there are several."""
+        return f"http://{self._planned.address('PRISM_DOMAIN_METRICS_PORT')}/metrics"
+
+    @property
+    def projector_metrics_url(self) -> str:
+        """Where Prometheus scrapes projector_svc."""
+        return f"http://{self._planned.address('PRISM_PROJECTOR_METRICS_PORT')}/metrics"
+
+    @property
+    def metrics_urls(self) -> dict[str, str]:
+        """Where Prometheus scrapes each service."""
+        return {
+            "edge": f"{self.edge_url}/metrics",
+            "domain_svc": self.domain_metrics_url,
+            "projector_svc": self.projector_metrics_url,
+            "stream_svc": f"{self.stream_url}/metrics",
+        }
 
     @property
     def redis_url(self) -> str:

@@ -1,22 +1,26 @@
 """Starts the domain service: the consumers of commands and of policies' events, and the gRPC side."""
 
-import time
 from collections.abc import Callable, Sequence
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 import upcasters
-from domain_svc import outcomes, shop
+from domain_svc import outcomes, shop, streams_admin
 from domain_svc.commands import CommandHandler
+from domain_svc.consequences import Consequences
 from domain_svc.deciding import Decider
+from domain_svc.history import History
+from domain_svc.lookup import Lookup
 from domain_svc.reacting import PolicyHandler
+from domain_svc.reactions import Reactions
 from domain_svc.streams import Streams
+from domain_svc.streams_admin import StreamsService
 from domain_svc.subscribers import subscribers
 from kernel import contract, worker
+from kernel.clock import now
 from kernel.commits import CommitReader
 from kernel.consumer import Consumer
 from kernel.dead_letters import DeadLetters
 from kernel.doorbell import Bell
+from kernel.outcomes import OutcomeBoard
 from kernel.ports import Storage
 from kernel.publishing import Subscriber, publish
 from kernel.queues import COMMANDS, POLICIES
@@ -45,6 +49,23 @@ class DomainService:
     def streams(self, exclusive: bool) -> Streams:
         """Streams of one thread's own."""
         return Streams(self._storage.events, shop.AGGREGATES, self._reader, exclusive)
+
+    def lookup(self) -> Lookup:
+        """A lookup of its own: a long search keeps nobody else waiting."""
+        return Lookup(self._storage.events, self.streams(exclusive=False))
+
+    def streams_admin(self) -> StreamsService:
+        """What operators ask of streams."""
+        streams, subscribers = self.streams(exclusive=False), self._subscribers()
+        return StreamsService(
+            self._contract,
+            list(streams.aggregates),
+            History(self._storage.events, streams, self._reader),
+            Consequences(self.lookup(), Reactions(self._contract, self._policies, self._reader)),
+            OutcomeBoard(connect(self._settings), self._settings.prism_namespace),
+            self._reader,
+            lambda commits: publish(commits, subscribers, anew=True),
+        )
 
     def _consumer(self, queue: str, handler: CommandHandler | PolicyHandler) -> Consumer:
         return Consumer(self._storage.queue(queue), DeadLetters(self._storage, queue), handler)
@@ -87,17 +108,9 @@ class DomainService:
         return announce
 
 
-def now() -> Timestamp:
-    """The time of the machine."""
-    # A sixth of the time that GetCurrentTime takes.
-    seconds, nanos = divmod(time.time_ns(), 10**9)
-    return Timestamp(seconds=seconds, nanos=nanos)
-
-
 def main() -> None:
     """Runs until SIGTERM."""
-    settings = worker.settings_or_exit()
-    worker.log_to_stderr(settings)
+    settings = worker.begin("domain_svc")
     storage = open_storage(settings)
     service = DomainService(settings, storage)
     consumers = [service.commands, service.reactions]
@@ -110,11 +123,15 @@ def main() -> None:
         healthy=worker.reachable(storage, consumers),
         rings={consumer.name: consumer.ring for consumer in consumers},
         events=storage.events,
-        register=outcomes.register(
-            outcomes.OutcomesService(storage.events, service.streams(exclusive=False))
-        ),
+        register=lambda server: [
+            *outcomes.register(outcomes.OutcomesService(service.lookup()))(server),
+            *streams_admin.register(service.streams_admin())(server),
+        ],
     )
-    worker.run(server, consumers, storage)
+    scraped = worker.metrics_server(
+        settings, "domain_svc", settings.prism_domain_metrics_port, storage, consumers
+    )
+    worker.run(server, consumers, storage, [scraped])
 
 
 if __name__ == "__main__":

@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from google.protobuf.message import DecodeError
 
+from domain_svc.arrivals import Arrivals
 from domain_svc.deciding import Decider, Draft
 from domain_svc.streams import Streams
+from domain_svc.telemetry import Decisions
+from kernel.clock import now
 from kernel.contract import aggregate_of
 from kernel.errors import StorageUnavailable, UnknownType
 from kernel.handler import DeadLetter, Unsettled
@@ -39,40 +42,46 @@ class CommandHandler:
         self._publish = publish
         # Tells who waits that a command failed; what is decided, the projector announces.
         self._announce = announce
+        self._decisions = Decisions()
 
     def __call__(self, messages: Sequence[Message]) -> list[Unsettled]:
         """Decides on all commands of the messages that are known here; publishes what they led to."""
+        self._decisions.begin()
         by_stream: dict[str, list[Envelope]] = {}
         unsettled: list[Unsettled] = []
         unknown: dict[str, UnknownType] = {}
+        arrivals = Arrivals(now())
         for message in messages:
             try:
                 commands = CommandMessage.FromString(message.body).commands
             except DecodeError:
                 unsettled.append(DeadLetter(message.body, "the body does not decode as a CommandMessage"))
                 continue
+            arrivals.add(message, commands)
             for command in commands:
                 by_stream.setdefault(command.stream, []).append(command)
         try:
-            commits, failed = self._process(by_stream, unknown)
+            commits, failed = self._process(by_stream, arrivals, unknown)
         except Exception:
             # What was appended is in the store and perhaps not in the cache, or the reverse.
             for stream in by_stream:
                 self._streams.forget(stream)
             raise
+        finally:
+            self._decisions.tell()
         if commits:
             self._publish(commits)
         left, expired = leave_commands(messages, unknown)
-        return [*unsettled, *left, *self._fail(failed + expired)]
+        return [*unsettled, *left, *self._fail(failed + expired, arrivals)]
 
     def _process(
-        self, by_stream: dict[str, list[Envelope]], unknown: dict[str, UnknownType]
+        self, by_stream: dict[str, list[Envelope]], arrivals: Arrivals, unknown: dict[str, UnknownType]
     ) -> tuple[list[Commit], list[tuple[Envelope, str]]]:
         commits: list[Commit] = []
         failed: list[tuple[Envelope, str]] = []
         self._streams.begin_batch()
         while by_stream:
-            drafts = list(self._drafts(by_stream, failed, unknown))
+            drafts = list(self._drafts(by_stream, arrivals, failed, unknown))
             new = [draft for draft in drafts if draft.commit.outcomes]
             appended = self._store.append([draft.commit for draft in new]) if new else []
             conflicts: dict[str, list[Envelope]] = {}
@@ -80,9 +89,11 @@ class CommandHandler:
                 if landed:
                     self._streams.follow(draft.stream, draft.commit, draft.state)
                     commits.append(draft.commit)
+                    self._decisions.landed(draft.decided)
                 else:
                     # Someone else appended first: load what they did, and decide again.
                     self._streams.forget(draft.stream.name)
+                    self._decisions.conflicted()
                     conflicts[draft.stream.name] = by_stream[draft.stream.name]
             for draft in drafts:
                 if draft.stream.name not in conflicts:
@@ -95,6 +106,7 @@ class CommandHandler:
     def _drafts(
         self,
         by_stream: dict[str, list[Envelope]],
+        arrivals: Arrivals,
         failed: list[tuple[Envelope, str]],
         unknown: dict[str, UnknownType],
     ) -> Iterator[Draft]:
@@ -105,7 +117,7 @@ class CommandHandler:
                 unknown.update((command.id, UnknownType(command.type, reason)) for command in commands)
                 continue
             try:
-                draft = self._decider.draft(aggregate, self._streams.load(name), commands)
+                draft = self._decider.draft(aggregate, self._streams.load(name), commands, arrivals)
             except UnknownType as error:
                 # A newer replica went on with it.
                 unknown.update((command.id, error) for command in commands)
@@ -122,22 +134,28 @@ class CommandHandler:
             if commit := self._streams.at_commit(draft.stream.name, number):
                 yield commit
 
-    def _fail(self, failed: Sequence[tuple[Envelope, str]]) -> list[DeadLetter]:
+    def _fail(self, failed: Sequence[tuple[Envelope, str]], arrivals: Arrivals) -> list[DeadLetter]:
         if failed:
-            self._announce(
-                [
-                    Outcome(
-                        command_id=command.id,
-                        status=Outcome.FAILED,
-                        stream=command.stream,
-                        code="COMMAND_FAILED",
-                        detail="the command could not be decided; operators have been told",
-                        subject=command.subject,
-                    )
-                    for command, _ in failed
-                ]
-            )
+            self._decisions.failed([command for command, _ in failed])
+            self._decisions.tell()
+            self._announce([_failure(command, arrivals) for command, _ in failed])
         return [
             DeadLetter(CommandMessage(commands=[command]).SerializeToString(), reason)
             for command, reason in failed
         ]
+
+
+def _failure(command: Envelope, arrivals: Arrivals) -> Outcome:
+    outcome = Outcome(
+        command_id=command.id,
+        status=Outcome.FAILED,
+        stream=command.stream,
+        code="COMMAND_FAILED",
+        detail="the command could not be decided; operators have been told",
+        subject=command.subject,
+        command_type=command.type,
+        causation_id=command.causation_id,
+        traceparent=command.traceparent,
+    )
+    arrivals.note(outcome.stages, command)
+    return outcome

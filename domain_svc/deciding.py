@@ -8,7 +8,10 @@ from typing import Any
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from domain_svc.arrivals import Arrivals
 from domain_svc.streams import Stream
+from domain_svc.telemetry import Decided
+from kernel import tracing
 from kernel.aggregate import About, Aggregate
 from kernel.contract import Contract
 from kernel.errors import Poison, Rejected, StorageUnavailable, UnknownType
@@ -25,6 +28,11 @@ class Draft:
     # The state after the commit.
     state: Any
     commit: Commit
+    arrivals: Arrivals
+    # When all of it is decided.
+    time: Timestamp
+    # Each command that the commit decides.
+    decided: list[Decided] = field(default_factory=list)
     # Numbers of older commits that decided some of the commands: those are repeats.
     repeated: set[int] = field(default_factory=set)
     # Commands that nobody can decide, each with the reason.
@@ -43,13 +51,15 @@ class Decider:
         self._load_current = load_current
         self._clock = clock
 
-    def draft(self, aggregate: Aggregate[Any], stream: Stream, commands: Sequence[Envelope]) -> Draft:
+    def draft(
+        self, aggregate: Aggregate[Any], stream: Stream, commands: Sequence[Envelope], arrivals: Arrivals
+    ) -> Draft:
         """Decides on the commands in order, each on the state that the one before left.
 
         StorageUnavailable when another stream that a decision reads cannot be loaded.
         """
         commit = Commit(stream=stream.name, number=stream.number + 1, version=stream.version)
-        draft = Draft(stream, stream.state, commit)
+        draft = Draft(stream, stream.state, commit, arrivals, self._clock())
         answered: set[str] = set()
         for command in commands:
             if number := stream.processed.get(command.id):
@@ -60,9 +70,8 @@ class Decider:
         return draft
 
     def _decide(self, aggregate: Aggregate[Any], draft: Draft, command: Envelope) -> None:
-        time = self._clock()
         try:
-            events = self._events(aggregate, draft, command, time)
+            events = self._events(aggregate, draft, command)
             state = draft.state
             for event in events:
                 state = aggregate.evolve(state, event)
@@ -77,17 +86,15 @@ class Decider:
             draft.failed.append((command, f"{type(error).__name__}: {error}"))
         else:
             draft.state = state
-            self._apply(draft, command, events, time)
+            self._apply(draft, command, events)
 
-    def _events(
-        self, aggregate: Aggregate[Any], draft: Draft, command: Envelope, time: Timestamp
-    ) -> list[Message]:
+    def _events(self, aggregate: Aggregate[Any], draft: Draft, command: Envelope) -> list[Message]:
         version = draft.commit.version
         if command.HasField("expected_version") and command.expected_version != version:
             raise Rejected("VERSION_MISMATCH", f"the stream is at version {version}")
         message = self._parse(command)
         others = {name: self._load_current(name).state for name in aggregate.reads(draft.state, message)}
-        about = About(command.subject, frozenset(command.roles), time, others)
+        about = About(command.subject, frozenset(command.roles), draft.time, others)
         return aggregate.decide(draft.state, message, about)
 
     def _parse(self, command: Envelope) -> Message:
@@ -99,31 +106,44 @@ class Decider:
         except DecodeError:
             raise Poison(f"the command does not decode as {command.type}") from None
 
-    def _apply(self, draft: Draft, command: Envelope, events: Sequence[Message], time: Timestamp) -> None:
-        commit = draft.commit
+    def _apply(self, draft: Draft, command: Envelope, events: Sequence[Message]) -> None:
+        commit, time = draft.commit, draft.time
+        stream, version = commit.stream, commit.version
+        command_id, subject = command.id, command.subject
+        traceparent = tracing.child(command.traceparent)
         outcome = commit.outcomes.add(
-            command_id=command.id, status=Outcome.APPLIED, stream=commit.stream, subject=command.subject
+            command_id=command_id,
+            status=Outcome.APPLIED,
+            stream=stream,
+            subject=subject,
+            command_type=command.type,
+            causation_id=command.causation_id,
+            traceparent=traceparent,
         )
+        added = []
         for event in events:
-            commit.version += 1
-            event_id = f"{commit.stream}:{commit.version}"
-            commit.events.add(
+            version += 1
+            event_id = f"{stream}:{version}"
+            envelope = commit.events.add(
                 id=event_id,
                 type=event.DESCRIPTOR.full_name,
-                stream=commit.stream,
-                version=commit.version,
+                stream=stream,
+                version=version,
                 time=time,
-                subject=command.subject,
+                subject=subject,
                 correlation_id=command.correlation_id,
-                causation_id=command.id,
-                traceparent=command.traceparent,
+                causation_id=command_id,
+                traceparent=traceparent,
                 data=event.SerializeToString(),
             )
+            added.append(envelope)
             outcome.events.add(event_id=event_id, type=event.DESCRIPTOR.name)
-        outcome.version = commit.version
+        commit.version = outcome.version = version
+        _note_stages(draft, outcome, command)
+        draft.decided.append((command, outcome, added))
 
     def _reject(self, draft: Draft, command: Envelope, rejection: Rejected) -> None:
-        draft.commit.outcomes.add(
+        outcome = draft.commit.outcomes.add(
             command_id=command.id,
             status=Outcome.REJECTED,
             stream=draft.commit.stream,
@@ -131,4 +151,15 @@ class Decider:
             code=rejection.code,
             detail=rejection.detail,
             subject=command.subject,
+            command_type=command.type,
+            causation_id=command.causation_id,
+            traceparent=tracing.child(command.traceparent),
         )
+        _note_stages(draft, outcome, command)
+        draft.decided.append((command, outcome, ()))
+
+
+def _note_stages(draft: Draft, outcome: Outcome, command: Envelope) -> None:
+    stages = outcome.stages
+    draft.arrivals.note(stages, command)
+    stages.decided_at.CopyFrom(draft.time)

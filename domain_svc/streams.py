@@ -114,12 +114,16 @@ class Streams:
         commits = self._store.read(name, after=number - 1, limit=1)
         return commits[0] if commits and commits[0].number == number else None
 
+    def snapshot(self, name: str) -> Stream | None:
+        """The stream as its snapshot has it; None where this release can read none. Safe for threads."""
+        return self._restore(self._store.get_snapshot(name))
+
     def _read(self, name: str) -> Stream:
         stream = Stream(name, self.aggregates[aggregate_of(name)].initial)
         # A stream shorter than this has no snapshot: most streams cost one read.
         commits = self._store.read(name, limit=SNAPSHOT_EVERY)
         if len(commits) == SNAPSHOT_EVERY:
-            stream = self._restore(self._store.get_snapshot(name)) or stream
+            stream = self.snapshot(name) or stream
             commits = self._store.read(name, after=stream.number)
         self._follow(stream, commits)
         return stream

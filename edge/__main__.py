@@ -9,7 +9,7 @@ from edge.counters import open_folder
 COUNTERS = open_folder()
 
 from edge.server import EdgeServer  # noqa: E402 the folder must be named before prometheus_client is imported
-from kernel import settings  # noqa: E402 the same
+from kernel import log, settings  # noqa: E402 the same
 from kernel.configuration import check  # noqa: E402 the same
 from kernel.errors import ConfigurationError  # noqa: E402 the same
 
@@ -19,6 +19,7 @@ def main() -> None:
     master = os.getpid()
     try:
         chosen = settings.load()
+        log.set_up(chosen, "edge")
         # For its errors alone: said once and before a worker is forked.
         check(chosen)
         EdgeServer(chosen).run()

@@ -4,14 +4,11 @@ Redis is told after the queue, so that it never knows of a command that nobody q
 that is faster stays as it is.
 """
 
-import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from edge.idempotency import DONE, Claim, Key, Keys, command_id, fingerprint, judge
 from edge.limits import Limit, Toll, toll_of
@@ -25,6 +22,8 @@ from edge.problems import (
     Problem,
     unavailable,
 )
+from edge.telemetry import tell_accepted
+from kernel.clock import now
 from kernel.contract import Command, fill_from
 from kernel.doorbell import Bell
 from kernel.errors import StorageUnavailable
@@ -32,9 +31,8 @@ from kernel.outcomes import OutcomeBoard
 from kernel.packing import fits, pack_commands
 from kernel.ports import Queue
 from kernel.tokens import Caller
-from prism.envelope.v1.envelope_pb2 import Envelope, Outcome
-
-_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+from kernel.trace_context import trace_of
+from prism.envelope.v1.envelope_pb2 import Envelope, Outcome, Stages
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +95,7 @@ class Acceptance:
         ]
         if fresh:
             self._enqueue(fresh)
+            tell_accepted([candidate.envelope for candidate in fresh])
             self._memory.tell(lambda: self._note(fresh))
         return [_answer(candidate, claim) for candidate, claim in zip(candidates, claims, strict=True)]
 
@@ -130,6 +129,7 @@ class Acceptance:
 
     def _note(self, candidates: Sequence[_Candidate]) -> None:
         pipeline = self._memory.quick.pipeline(transaction=False)
+        queued_at = now()
         for candidate in candidates:
             envelope = candidate.envelope
             accepted = Outcome(
@@ -137,6 +137,8 @@ class Acceptance:
                 status=Outcome.ACCEPTED,
                 stream=envelope.stream,
                 subject=envelope.subject,
+                command_type=envelope.type,
+                stages=Stages(accepted_at=envelope.time, queued_at=queued_at),
             )
             self._board.note_accepted(pipeline, accepted)
             if candidate.key:
@@ -144,23 +146,13 @@ class Acceptance:
         pipeline.execute(raise_on_error=False)
 
 
-def trace_of(header: str | None) -> str:
-    """The request's W3C trace context if it is one, else a new one."""
-    if header and _TRACEPARENT.fullmatch(header):
-        return header
-    random = os.urandom(24).hex()
-    return f"00-{random[:32]}-{random[32:]}-01"
-
-
 def _candidate(caller: Caller, intent: Intent, trace: str) -> _Candidate:
     id_ = command_id(caller.subject, intent.key)
-    time = Timestamp()
-    time.GetCurrentTime()
     envelope = Envelope(
         id=id_,
         type=intent.command.type,
         stream=fill_from(intent.command.stream, intent.message),
-        time=time,
+        time=now(),
         subject=caller.subject,
         roles=sorted(caller.roles),
         correlation_id=id_,

@@ -1,7 +1,6 @@
 """The edge, wired: what a worker process opens, and the WSGI application over it."""
 
 import logging
-import traceback
 
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
@@ -28,7 +27,7 @@ from edge.problems import (
 )
 from edge.queries import Views, add_queries
 from edge.session import add_session
-from edge.telemetry import add_metrics
+from edge.telemetry import add_metrics, add_telemetry
 from edge.validation import warm
 from kernel import contract, tokens
 from kernel.browsers import read_origins, secured, shared
@@ -52,6 +51,7 @@ def create_app(settings: Settings) -> Flask:
         memory, settings.prism_namespace, storage.queue(COMMANDS), bell, limit_of(settings)
     )
     app = bare_app(read_origins(settings))
+    add_telemetry(app)
     add_commands(app, shop, checker, acceptance, Outcomes(settings, memory))
     add_batch(app, shop, checker, acceptance)
     add_queries(app, shop, checker, Views(storage, memory, settings.prism_namespace))
@@ -95,6 +95,5 @@ def http_problem(error: HTTPException) -> Response:
 
 def defect(error: Exception) -> Response:
     """Anything else is ours. Logged without the error's text, which may hold what a client sent."""
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    logger.error("%s\n%s", type(error).__name__, frames)
+    logger.error("a request failed: %s", type(error).__name__, exc_info=error)
     return Problem(INTERNAL_ERROR, INTERNAL_ERROR.meaning).response()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 
 from edge.acceptance import Acceptance, Intent
 from edge.bodies import json_body
@@ -11,6 +11,7 @@ from edge.commands import json_response
 from edge.decoding import fill_message, load_object
 from edge.idempotency import parse_key
 from edge.problems import UNKNOWN_COMMAND, Problem, invalid, malformed
+from edge.telemetry import traceparent
 from edge.validation import check
 from kernel.contract import Command, Contract
 from kernel.tokens import Caller, Tokens
@@ -30,7 +31,7 @@ def add_batch(app: Flask, contract: Contract, tokens: Tokens, acceptance: Accept
         entries = read_entries(load_object(json_body(MAX_BYTES)))
         read = [_read(entry, commands, caller) for entry in entries]
         intents = [intent for intent in read if isinstance(intent, Intent)]
-        answers = iter(acceptance.accept(caller, intents, request.headers.get("traceparent")))
+        answers = iter(acceptance.accept(caller, intents, traceparent()))
         results = [next(answers) if isinstance(entry, Intent) else entry for entry in read]
         return json_response({"results": [result.document() for result in results]}, 202)
 

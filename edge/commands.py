@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import msgspec
-from flask import Flask, Response, request
+from flask import Flask, Response
 
 from edge import headers, outcomes
 from edge.acceptance import Acceptance, Intent, Receipt
@@ -12,6 +12,7 @@ from edge.callers import caller_of_request, require_role
 from edge.decoding import fill_message, load_object
 from edge.outcomes import Outcomes
 from edge.problems import COMMAND_FAILED, FORBIDDEN, Problem, document, problem_response
+from edge.telemetry import traceparent
 from edge.validation import check, violations_of
 from kernel.contract import Command, Contract, Route
 from kernel.tokens import Tokens
@@ -55,7 +56,7 @@ def command_view(
             setattr(message, name, value)
         check(message)
         intent = Intent(command, message, key, version)
-        [answer] = acceptance.accept(caller, [intent], request.headers.get("traceparent"))
+        [answer] = acceptance.accept(caller, [intent], traceparent())
         if isinstance(answer, Problem):
             raise answer
         return respond(answer, headers.wait_preference(), known)

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from redis import Redis
 
+from kernel.metrics import REDIS_UNAVAILABLE
 from kernel.redis import RedisUnavailable, connect
 from kernel.settings import Settings
 
@@ -37,6 +38,7 @@ class Memory:
             return question()
         except RedisUnavailable:
             self._away_until = time.monotonic() + PAUSE_S
+            REDIS_UNAVAILABLE.inc()
             return None
 
     def tell(self, statement: Callable[[], object]) -> bool:

@@ -18,6 +18,7 @@ from edge.problems import NOT_FOUND, Problem
 from edge.validation import check
 from kernel.contract import Contract, Query, View, fill
 from kernel.encoding import to_document
+from kernel.generations import LiveNames
 from kernel.ports import Row, RowId, Storage
 from kernel.tokens import Tokens
 from kernel.updates import UpdateLog
@@ -35,6 +36,7 @@ class Views:
 
     def __init__(self, storage: Storage, memory: Memory, namespace: str) -> None:
         self._views = storage.views
+        self._live = LiveNames(storage.views)
         self._memory = memory
         self._log = UpdateLog(memory.quick, namespace)
 
@@ -46,7 +48,7 @@ class Views:
     def one(self, query: Query, message: Message, subject: str) -> tuple[Message, str]:
         """The row that a query names, and its entity tag. A not-found Problem where none is seen."""
         fill_in = values_of(message, subject)
-        id_ = RowId(query.view.name, fill(query.partition, fill_in), fill(query.key, fill_in))
+        id_ = RowId(self._live.of(query.view.name), fill(query.partition, fill_in), fill(query.key, fill_in))
         [row] = self._views.get([id_])
         seen = visible(query.view, row, subject) if row else None
         if seen is None:
@@ -57,7 +59,7 @@ class Views:
         """The page or the range of rows that a query asks for."""
         fill_in = values_of(message, subject)
         rows = Range(
-            query.view.name,
+            self._live.of(query.view.name),
             *(fill(template, fill_in) for template in (query.partition, query.first_key, query.last_key)),
         )
         if PAGE_TOKEN in query.message.DESCRIPTOR.fields_by_name:

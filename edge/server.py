@@ -18,7 +18,10 @@ from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-
 from prometheus_client import multiprocess
 
 from edge.problems import INTERNAL_ERROR, MALFORMED_REQUEST, MEDIA_TYPE, document
+from kernel import tracing
 from kernel.errors import ConfigurationError
+from kernel.gunicorn_log import GunicornLogger
+from kernel.http_telemetry import count_broken
 from kernel.settings import Settings
 
 # A stopping worker answers what is under way, and then drops what is not done.
@@ -84,6 +87,7 @@ class EdgeWorker(ThreadWorker):  # type: ignore[misc] # the same
         else:
             status, code, detail = INTERNAL_ERROR.status, INTERNAL_ERROR.code, INTERNAL_ERROR.meaning
             logger.error("a request failed outside the application: %s", type(exc).__name__)
+        count_broken(status.value)
         body = msgspec.json.encode(document(status, code, detail, {}))
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
@@ -110,27 +114,24 @@ def gunicorn_config(settings: Settings) -> dict[str, Any]:
         "limit_request_fields": MAX_HEADERS,
         "limit_request_field_size": MAX_HEADER_BYTES,
         "loglevel": settings.prism_log_level.lower(),
-        "errorlog": "-",
-        "accesslog": None,
+        "logger_class": GunicornLogger,
         "control_socket_disable": True,
         "post_fork": begin_worker,
+        "worker_exit": end_worker,
         "child_exit": forget_worker,
     }
 
 
-def begin_worker(_arbiter: Arbiter, worker: Worker) -> None:
-    """Sends the application's log where gunicorn's goes."""
-    logging.basicConfig(
-        level=worker.cfg.loglevel.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    worker.log.error_log.addFilter(is_worth_logging)
+def begin_worker(_arbiter: Arbiter, _worker: Worker) -> None:
+    """Begins to collect spans, in the process that makes them."""
+    tracing.set_up("edge")
+
+
+def end_worker(_arbiter: Arbiter, _worker: Worker) -> None:
+    """Sends the last spans."""
+    tracing.tear_down()
 
 
 def forget_worker(_arbiter: Arbiter, worker: Worker) -> None:
     """Keeps the counts of a worker that ended, and drops its gauges."""
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call] # prometheus_client leaves it untyped
-
-
-def is_worth_logging(record: logging.LogRecord) -> bool:
-    """All but the stalled clients' timeouts, which gunicorn takes for errors of its own."""
-    return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError))

@@ -8,6 +8,7 @@ from kernel.errors import Poison
 from kernel.handler import DeadLetter
 from kernel.packing import pack_commits
 from kernel.ports import EventStore, Message
+from kernel.stages import published_with
 from prism.envelope.v1.envelope_pb2 import Commit, CommitEntry, CommitMessage
 
 
@@ -18,15 +19,22 @@ class CommitReader:
         self._store = store
 
     def read(self, messages: Sequence[Message]) -> tuple[list[Commit], list[DeadLetter]]:
-        """The commits of all messages, by stream and number, without repeats; and the unreadable ones."""
+        """The commits of all messages, by stream and number, without repeats; and the unreadable ones.
+
+        The commits' outcomes tell when they were appended and published, as far as their messages do.
+        """
         commits: dict[tuple[str, int], Commit] = {}
         dead: list[DeadLetter] = []
         for message in messages:
             try:
-                found = [self._commit(entry) for entry in CommitMessage.FromString(message.body).commits]
+                packed = CommitMessage.FromString(message.body)
+                found = [self._commit(entry) for entry in packed.commits]
             except (DecodeError, Poison) as error:
                 dead.append(DeadLetter(message.body, str(error) or "the body is no CommitMessage"))
                 continue
+            for commit in found:
+                for outcome in commit.outcomes:
+                    published_with(outcome, packed)
             commits.update(((commit.stream, commit.number), commit) for commit in found)
         return [commits[place] for place in sorted(commits)], dead
 

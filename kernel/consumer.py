@@ -20,8 +20,10 @@ from kernel.errors import Poison, StorageUnavailable
 from kernel.handler import DeadLetter, Handler, Left, Unsettled
 from kernel.lease import Lease
 from kernel.leaving import UnknownTypes
+from kernel.log import fields
 from kernel.metrics import EMPTY_RECEIVES
 from kernel.ports import MAX_BODY_BYTES, Message, Queue
+from kernel.queue_telemetry import QueueTelemetry
 from prism.admin.v1.admin_pb2 import ConsumerStatus
 from prism.envelope.v1 import envelope_pb2
 
@@ -68,6 +70,7 @@ class Consumer:
         self._left = 0
         self._unknown = UnknownTypes(queue.name)
         self._lag_s = 0.0
+        self._told = QueueTelemetry(queue.name)
 
     def start(self) -> None:
         """Begins to consume."""
@@ -147,8 +150,12 @@ class Consumer:
     def _consume(self) -> int:
         messages = self._queue.receive(BATCH, VISIBILITY_S)
         if messages:
-            with self._lease.hold(messages):
-                self._settle(messages)
+            began = time.perf_counter()
+            try:
+                with self._lease.hold(messages):
+                    self._settle(messages)
+            finally:
+                self._told.batch(len(messages), time.perf_counter() - began)
         else:
             EMPTY_RECEIVES.inc()
         return len(messages)
@@ -171,6 +178,7 @@ class Consumer:
         self._put_back(unsettled)
         self._queue.delete(self._lease.current(messages))
         self._handled += len(messages)
+        self._told.handled(len(messages))
         self._lag_s = max(0.0, self._clock() - messages[-1].put_at)
 
     def _settle_each(self, messages: Sequence[Message]) -> None:
@@ -192,6 +200,7 @@ class Consumer:
 
     def _give_back(self, messages: Sequence[Message], delay_s: float) -> None:
         self._retried += len(messages)
+        self._told.retried(len(messages))
         try:
             self._queue.extend(self._lease.current(messages), delay_s)
         except StorageUnavailable:
@@ -203,7 +212,9 @@ class Consumer:
         for item in unsettled:
             if not isinstance(item, DeadLetter):
                 continue
-            logger.error("%s: dead letter from message %s: %s", self.name, message.id, item.reason)
+            # The reason's beginning, a type as a rule: the rest may hold what a client sent, and is in the letter.
+            reason = item.reason.partition(":")[0]
+            logger.error("a dead letter", extra=fields(queue=self.name, message_id=message.id, reason=reason))
             letter = envelope_pb2.DeadLetter(
                 # Ours always fit; a foreign message may be larger than what a queue takes back.
                 body=item.body[:MAX_BODY_BYTES],
@@ -216,10 +227,12 @@ class Consumer:
         if letters:
             self.dead_letters.add(letters)
             self._dead_lettered += len(letters)
+            self._told.dead_lettered(len(letters))
 
     def _put_back(self, unsettled: Sequence[Unsettled]) -> None:
         left = [item for item in unsettled if isinstance(item, Left)]
         if left:
             self._queue.put([item.body for item in left], LEAVE_S)
             self._left += len(left)
+            self._told.left(len(left))
             self._unknown.note(type_ for item in left for type_ in item.types)

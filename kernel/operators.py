@@ -15,6 +15,8 @@ from google.protobuf.message import Message
 
 from kernel.errors import StorageUnavailable
 from kernel.issuer import KeysUnavailable
+from kernel.log import fields
+from kernel.metrics import ADMIN_CALLS, bound
 from kernel.tokens import InvalidToken, Tokens
 
 # Asked by programs that have no token. With PRISM_GRPC_CA, by those alone that have a certificate.
@@ -36,6 +38,7 @@ OPERATOR = "operator"
 MAX_LOGGED_CHARS = 500
 
 logger = logging.getLogger(__name__)
+_calls = bound(ADMIN_CALLS)
 _subject: ContextVar[str] = ContextVar("operator")
 
 
@@ -95,14 +98,19 @@ class Guard(grpc.ServerInterceptor):
     @contextmanager
     def _admitted(self, method: str, request: Message, context: grpc.ServicerContext) -> Iterator[None]:
         name = method.removeprefix(GUARDED)
-        who = self._operator(context)
-        asked = json_format.MessageToJson(request, indent=None)[:MAX_LOGGED_CHARS]
-        logger.info("%s by %s: %s", name, who, asked)
-        _subject.set(who)
         try:
-            yield
-        except StorageUnavailable as error:
-            context.abort(grpc.StatusCode.UNAVAILABLE, f"storage is out of reach: {error}")
+            who = self._operator(context)
+            asked = json_format.MessageToJson(request, indent=None)[:MAX_LOGGED_CHARS]
+            logger.info("called", extra=fields(method=name, operator=who, request=asked))
+            _subject.set(who)
+            try:
+                yield
+            except StorageUnavailable as error:
+                context.abort(grpc.StatusCode.UNAVAILABLE, f"storage is out of reach: {error}")
+        except BaseException:
+            _calls(name, _code_of(context, grpc.StatusCode.UNKNOWN)).inc()
+            raise
+        _calls(name, _code_of(context, grpc.StatusCode.OK)).inc()
 
     def _operator(self, context: grpc.ServicerContext) -> str:
         metadata = {str(key): str(value) for key, value in context.invocation_metadata()}
@@ -118,3 +126,9 @@ class Guard(grpc.ServerInterceptor):
         if OPERATOR not in caller.roles:
             context.abort(grpc.StatusCode.PERMISSION_DENIED, "the role `operator` is needed")
         return caller.subject
+
+
+def _code_of(context: grpc.ServicerContext, unset: grpc.StatusCode) -> str:
+    """The code that a call ends with; `unset` where nobody has set one."""
+    code = context.code() or unset  # type: ignore[attr-defined] # of grpc's own context; its stubs leave it out
+    return str(code.name)

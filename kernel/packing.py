@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from kernel.ports import MAX_BODY_BYTES
 from prism.envelope.v1.envelope_pb2 import (
@@ -20,7 +20,7 @@ ITEM_OVERHEAD_BYTES = 8
 # A pointer to a commit: the longest stream name, a number, their tags.
 POINTER_BYTES = 512
 
-M = TypeVar("M", bound=Message)
+T = TypeVar("T")
 
 
 def fits(command: Envelope) -> bool:
@@ -41,14 +41,19 @@ def pack_commands(commands: Iterable[Envelope]) -> list[tuple[bytes, list[Envelo
     ]
 
 
-def pack_commits(commits: Iterable[Commit]) -> list[bytes]:
-    """Message bodies that carry the commits in order; one too large for a message goes as a pointer."""
+def pack_commits(
+    commits: Iterable[Commit], appended_at: Timestamp | None = None, published_at: Timestamp | None = None
+) -> list[bytes]:
+    """Message bodies that carry the commits in order; one too large for a message goes as a pointer.
+
+    Each says when the commits were appended and published, where that is known.
+    """
     bodies = []
-    for batch in _batches((commit, _size_in_message(commit)) for commit in commits):
-        message = CommitMessage()
-        for commit in batch:
+    for batch in _batches(map(_entry, commits)):
+        message = CommitMessage(appended_at=appended_at, published_at=published_at)
+        for commit, inline in batch:
             entry = message.commits.add()
-            if _inline(commit):
+            if inline:
                 entry.commit.CopyFrom(commit)
             else:
                 entry.pointer.stream, entry.pointer.number = commit.stream, commit.number
@@ -66,17 +71,16 @@ def _size(command: Envelope) -> int:
     return command.ByteSize() + ITEM_OVERHEAD_BYTES
 
 
-def _inline(commit: Commit) -> bool:
-    return commit.ByteSize() + 2 * ITEM_OVERHEAD_BYTES <= MAX_PACKED_BYTES
+def _entry(commit: Commit) -> tuple[tuple[Commit, bool], int]:
+    """A commit, whether it fits a message, and what it or its pointer takes in one."""
+    size = commit.ByteSize() + 2 * ITEM_OVERHEAD_BYTES
+    inline = size <= MAX_PACKED_BYTES
+    return (commit, inline), size if inline else POINTER_BYTES
 
 
-def _size_in_message(commit: Commit) -> int:
-    return commit.ByteSize() + 2 * ITEM_OVERHEAD_BYTES if _inline(commit) else POINTER_BYTES
-
-
-def _batches(sized: Iterable[tuple[M, int]]) -> Iterator[list[M]]:
+def _batches(sized: Iterable[tuple[T, int]]) -> Iterator[list[T]]:
     """The items in as few batches as fit a message, given what each takes in one: none takes more."""
-    batch: list[M] = []
+    batch: list[T] = []
     total = 0
     for item, size in sized:
         if batch and total + size > MAX_PACKED_BYTES:

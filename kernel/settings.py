@@ -29,6 +29,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     prism_domain_grpc_port: Port = 9101
     prism_projector_grpc_port: Port = 9102
     prism_stream_grpc_port: Port = 9103
+    # Where the two services without an HTTP port of their own serve Prometheus.
+    prism_domain_metrics_port: Port = 9111
+    prism_projector_metrics_port: Port = 9112
     prism_domain_grpc: str = ""
     prism_projector_grpc: str = ""
     prism_stream_grpc: str = ""
@@ -63,6 +66,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     # Off: consumers find their messages by polling alone.
     prism_doorbell: bool = True
     prism_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    # `auto`: text where stderr is a terminal, else JSON.
+    prism_log_format: Literal["auto", "json", "text"] = "auto"
 
     @property
     def domain_target(self) -> str:

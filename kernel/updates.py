@@ -13,6 +13,7 @@ from typing import Any
 
 from redis import Redis
 
+from kernel.metrics import REDIS_UNAVAILABLE
 from kernel.outcomes import POST_OUTCOME_LUA, keep_s
 from kernel.redis import RedisUnavailable
 from prism.envelope.v1.envelope_pb2 import Delivery
@@ -108,6 +109,7 @@ class UpdateLog:
         except RedisUnavailable as error:
             logger.warning("updates cannot be published, clients will be told to refetch: %s", error)
             self._missed = True
+            REDIS_UNAVAILABLE.inc()
         return not self._missed
 
     def position(self) -> Cursor:

@@ -7,27 +7,29 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from threading import Event
+from typing import Protocol
 
+from kernel import log, metrics, tracing
 from kernel.configuration import check
 from kernel.consumer import Consumer
 from kernel.errors import ConfigurationError, StorageUnavailable
+from kernel.metrics_server import MetricsServer
 from kernel.ports import Storage
+from kernel.queue_depths import QueueDepths
 from kernel.settings import Settings, load
+from kernel.tokens import open_tokens
 from kernel.worker_server import WorkerServer
 
 logger = logging.getLogger(__name__)
 DRAIN_S = 7.0
 
 
-def log_to_stderr(settings: Settings) -> None:
-    """Sets up logging for a service's process."""
-    logging.basicConfig(
-        level=settings.prism_log_level,
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    # The Azure SDK logs every request at INFO.
-    logging.getLogger("azure").setLevel(logging.WARNING)
+def begin(service: str) -> Settings:
+    """The settings of a worker's process, which logs and makes spans from now on; see `settings_or_exit`."""
+    settings = settings_or_exit()
+    log.set_up(settings, service, alone=True)
+    tracing.set_up(service)
+    return settings
 
 
 def settings_or_exit() -> Settings:
@@ -53,7 +55,28 @@ def reachable(storage: Storage, consumers: Sequence[Consumer]) -> Callable[[], b
     return check
 
 
-def run(server: WorkerServer, consumers: Sequence[Consumer], storage: Storage) -> None:
+def metrics_server(
+    settings: Settings, service: str, port: int, storage: Storage, consumers: Sequence[Consumer]
+) -> MetricsServer:
+    """What serves Prometheus the worker's metrics, and how much waits in its queues."""
+    registry = metrics.of_service(service)
+    registry.register(QueueDepths(storage, [consumer.name for consumer in consumers]))
+    return MetricsServer(settings.prism_bind, port, open_tokens(settings), registry)
+
+
+class Task(Protocol):
+    """Something that a worker does beside its consumers."""
+
+    def start(self) -> None:
+        """Begins, in threads of its own."""
+
+    def stop(self) -> None:
+        """Ends, within a few seconds."""
+
+
+def run(
+    server: WorkerServer, consumers: Sequence[Consumer], storage: Storage, tasks: Sequence[Task] = ()
+) -> None:
     """Serves and consumes until SIGTERM or SIGINT, then finishes what is at hand and returns."""
     ended = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -62,6 +85,8 @@ def run(server: WorkerServer, consumers: Sequence[Consumer], storage: Storage) -
     gc.freeze()
     for consumer in consumers:
         consumer.start()
+    for task in tasks:
+        task.start()
     server.start()
     ended.wait()
     logger.info("draining")
@@ -70,7 +95,10 @@ def run(server: WorkerServer, consumers: Sequence[Consumer], storage: Storage) -
     for consumer in consumers:
         consumer.pause()
     deadline = time.monotonic() + DRAIN_S
+    for task in tasks:
+        task.stop()
     drained = [consumer.stop(max(0.1, deadline - time.monotonic())) for consumer in consumers]
     server.stop()
     storage.close()
+    tracing.tear_down()
     logger.info("stopped" if all(drained) else "stopped before a batch was done: it will be delivered again")

@@ -1,10 +1,13 @@
-"""Starts the read-model updater: a consumer a subscriber, and the gRPC side."""
+"""Starts the read-model updater: a consumer a subscriber, the caretaker of generations, and the gRPC side."""
+
+from collections.abc import Callable, Sequence
 
 import upcasters
 from kernel import contract, worker
 from kernel.commits import CommitReader
 from kernel.consumer import Consumer
 from kernel.dead_letters import DeadLetters
+from kernel.generations import Stamps
 from kernel.ports import Storage
 from kernel.queues import events_for
 from kernel.redis import connect
@@ -16,12 +19,16 @@ from kernel.updates import UpdateLog
 from kernel.worker_server import WorkerServer
 from projector_svc.events import EventHandler
 from projector_svc.projecting import Projector
+from projector_svc.rebuilding import Rebuilding
 from projector_svc.rows import Rows
 from projector_svc.shop import PROJECTIONS
+from projector_svc.written import Written
 
 
-def subscriber_consumer(settings: Settings, storage: Storage, subscriber: str) -> Consumer:
-    """The consumer of one subscriber's queue."""
+def subscriber_consumer(
+    settings: Settings, storage: Storage, subscriber: str, written: Callable[[Sequence[str]], Written]
+) -> Consumer:
+    """The consumer of one subscriber's queue. `written` makes what it knows of the views' generations."""
     agreed = contract.load()
     reader = EventReader(agreed, upcasters.ALL)
     projections = [item for item in PROJECTIONS if agreed.views[item.view].subscriber == subscriber]
@@ -33,6 +40,7 @@ def subscriber_consumer(settings: Settings, storage: Storage, subscriber: str) -
         UpdateLog(connect(settings), settings.prism_namespace).publish
         if subscriber == contract.ANNOUNCER
         else None,
+        written([item.view for item in projections]),
     )
     queue = events_for(subscriber)
     return Consumer(storage.queue(queue), DeadLetters(storage, queue), handler)
@@ -40,11 +48,15 @@ def subscriber_consumer(settings: Settings, storage: Storage, subscriber: str) -
 
 def main() -> None:
     """Runs until SIGTERM."""
-    settings = worker.settings_or_exit()
-    worker.log_to_stderr(settings)
+    settings = worker.begin("projector_svc")
     storage = open_storage(settings)
     subscribers = {view.subscriber for view in contract.load().views.values()}
-    consumers = [subscriber_consumer(settings, storage, name) for name in sorted(subscribers)]
+    stamps = Stamps(connect(settings), settings.prism_namespace)
+    reader = EventReader(contract.load(), upcasters.ALL)
+    rebuilding = Rebuilding(contract.load(), PROJECTIONS, reader, storage, stamps)
+    consumers = [
+        subscriber_consumer(settings, storage, name, rebuilding.written) for name in sorted(subscribers)
+    ]
     server = WorkerServer(
         settings,
         service="projector_svc",
@@ -54,8 +66,12 @@ def main() -> None:
         healthy=worker.reachable(storage, consumers),
         rings={consumer.name: consumer.ring for consumer in consumers},
         events=storage.events,
+        register=rebuilding.register,
     )
-    worker.run(server, consumers, storage)
+    scraped = worker.metrics_server(
+        settings, "projector_svc", settings.prism_projector_metrics_port, storage, consumers
+    )
+    worker.run(server, consumers, storage, [rebuilding, scraped])
 
 
 if __name__ == "__main__":

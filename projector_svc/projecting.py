@@ -20,12 +20,12 @@ class Target:
 
     projection: Projection[Any]
     view: View
+    # Its place in generation 0.
     row_id: RowId
 
-    @property
-    def versioned(self) -> bool:
-        """Whether the view shows the version of its first aggregate's stream."""
-        return "version" in self.view.message.DESCRIPTOR.fields_by_name
+    def at(self, name: str) -> RowId:
+        """Where it rests in a generation, by that one's stored name."""
+        return RowId(name, self.row_id.partition, self.row_id.key)
 
 
 class Projector:
@@ -38,6 +38,8 @@ class Projector:
         events: EventReader,
         store: EventStore,
     ) -> None:
+        # Whose they are. Without projections, nobody's.
+        self.subscriber = next((contract.views[item.view].subscriber for item in projections), "")
         self._events = events
         self._store = store
         self._by_aggregate: dict[str, list[tuple[Projection[Any], View]]] = {}
@@ -86,14 +88,35 @@ class Projector:
         # A copy, so that a projection that fails leaves the row as it was.
         view = type(row.view)()
         view.CopyFrom(row.view)
-        recorded = Recorded(envelope.stream, envelope.version, envelope.time)
-        view = target.projection.apply(view, event, recorded)
-        if target.versioned and aggregate_of(envelope.stream) == target.view.aggregates[0]:
-            view.version = envelope.version
-        row.view = view
-        row.progress[envelope.stream] = (envelope.version, number)
-        row.changed = True
+        take(row, view, target.projection, target.view, number, envelope, event)
         return envelope
+
+
+def take(
+    row: LiveRow,
+    state: Any,  # noqa: ANN401 # the view's own type
+    projection: Projection[Any],
+    view: View,
+    number: int,
+    envelope: Envelope,
+    event: Message,
+) -> None:
+    """Makes `state`, the row's view or a copy of it, the row's view after an event of commit `number`.
+
+    `state` is changed in place, and half changed if the projection fails.
+    """
+    stream = envelope.stream
+    state = projection.apply(state, event, Recorded(stream, envelope.version, envelope.time))
+    if versioned(view) and aggregate_of(stream) == view.aggregates[0]:
+        state.version = envelope.version
+    row.view = state
+    row.progress[stream] = (envelope.version, number)
+    row.changed = True
+
+
+def versioned(view: View) -> bool:
+    """Whether the view shows the version of its first aggregate's stream."""
+    return "version" in view.message.DESCRIPTOR.fields_by_name
 
 
 def update_of(target: Target, row: LiveRow, stream: str) -> Update | None:

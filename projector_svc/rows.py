@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cachetools import LRUCache
+from google.protobuf.message import Message
 
 from kernel.contract import Contract
+from kernel.generations import view_of
 from kernel.ports import Row, RowId, ViewStore
 from prism.envelope.v1.envelope_pb2 import Progress, ViewRow
 
@@ -15,7 +17,7 @@ CACHED_ROWS = 10_000
 
 @dataclass(slots=True)
 class LiveRow:
-    """A row with its view decoded."""
+    """A row of a generation with its view decoded."""
 
     id: RowId
     view: Any
@@ -45,8 +47,12 @@ class Rows:
         self._views = contract.views
         self._cache: LRUCache[RowId, LiveRow] = LRUCache(CACHED_ROWS)
 
-    def load(self, ids: Iterable[RowId]) -> dict[RowId, LiveRow]:
-        """The rows, new and empty ones where nothing is stored."""
+    def load(self, ids: Iterable[RowId], *, new: bool = False) -> dict[RowId, LiveRow]:
+        """The rows, new and empty ones where nothing is stored.
+
+        `new` takes those that are not in memory for new ones without asking the store: where that is wrong,
+        saving shows it.
+        """
         rows = {}
         missing = []
         for row_id in set(ids):
@@ -55,20 +61,25 @@ class Rows:
             else:
                 missing.append(row_id)
         if missing:
-            for row_id, stored in zip(missing, self._store.get(missing), strict=True):
+            found = [None] * len(missing) if new else self._store.get(missing)
+            for row_id, stored in zip(missing, found, strict=True):
                 rows[row_id] = self._decode(row_id, stored)
         return rows
 
-    def save(self, rows: Sequence[LiveRow]) -> bool:
-        """Saves rows; False when another writer was faster with one: load them again."""
+    def save(self, rows: Sequence[LiveRow]) -> list[LiveRow]:
+        """Saves rows; answers those with which another writer was faster: load them again."""
+        if not rows:
+            return []
         etags = self._store.save([Row(row.id, row.stored(), row.etag) for row in rows])
+        lost = []
         for row, etag in zip(rows, etags, strict=True):
             if etag is None:
                 self.forget([row.id])
+                lost.append(row)
             else:
                 row.etag, row.changed = etag, False
                 self._cache[row.id] = row
-        return None not in etags
+        return lost
 
     def forget(self, ids: Iterable[RowId]) -> None:
         """Drops rows from the cache: their next load reads the store."""
@@ -76,9 +87,12 @@ class Rows:
             self._cache.pop(row_id, None)
 
     def _decode(self, row_id: RowId, stored: Row | None) -> LiveRow:
-        message = self._views[row_id.view].message
-        if stored is None:
-            return LiveRow(row_id, message())
-        row = ViewRow.FromString(stored.data)
-        progress = {stream: (item.version, item.number) for stream, item in row.progress.items()}
-        return LiveRow(row_id, message.FromString(row.data), progress, stored.etag)
+        message = self._views[view_of(row_id.view)].message
+        return LiveRow(row_id, message()) if stored is None else decode(stored, message)
+
+
+def decode(stored: Row, message: type[Message]) -> LiveRow:
+    """A stored row as it was. DecodeError for bytes that are none."""
+    row = ViewRow.FromString(stored.data)
+    progress = {stream: (item.version, item.number) for stream, item in row.progress.items()}
+    return LiveRow(stored.id, message.FromString(row.data), progress, stored.etag)

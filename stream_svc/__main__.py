@@ -1,13 +1,14 @@
 """`python -m stream_svc`: serves streams in the foreground, until SIGTERM or SIGINT."""
 
-from kernel.worker import log_to_stderr, settings_or_exit
+from kernel import log
+from kernel.worker import settings_or_exit
 from stream_svc.server import serve
 
 
 def main() -> None:
     """Starts the service."""
     settings = settings_or_exit()
-    log_to_stderr(settings)
+    log.set_up(settings, "stream_svc")
     serve(settings)
 
 

@@ -8,6 +8,7 @@ from flask import Request
 
 from kernel.contract import Contract, Query, View, fill
 from kernel.errors import StorageUnavailable
+from kernel.generations import LiveNames
 from kernel.issuer import KeysUnavailable
 from kernel.ports import RowId, ViewStore
 from kernel.tokens import SESSION_COOKIE, Caller, InvalidToken, Tokens
@@ -56,11 +57,10 @@ class _Row:
     query: Query
     id: str
 
-    @property
-    def row_id(self) -> RowId:
-        """Where it rests. The templates of such a query name nothing but the row's id."""
+    def at(self, name: str) -> RowId:
+        """Where it rests in a generation. The templates of such a query name nothing but the row's id."""
         partition = fill(self.query.partition, lambda _: self.id)
-        return RowId(self.view.name, partition, fill(self.query.key, lambda _: self.id))
+        return RowId(name, partition, fill(self.query.key, lambda _: self.id))
 
 
 class Topics:
@@ -68,6 +68,7 @@ class Topics:
 
     def __init__(self, contract: Contract, views: ViewStore) -> None:
         self._store = views
+        self._live = LiveNames(views)
         templates = {template: view for view in contract.views.values() for template in view.topics}
         queries = {query.view.name: query for query in contract.queries.values() if query.key}
         self._names = {t for t in templates if "/" not in t} | {COMMANDS, ACTIVITY}
@@ -110,7 +111,7 @@ class Topics:
         if not rows:
             return []
         try:
-            found = self._store.get([row.row_id for row in rows])
+            found = self._store.get([row.at(self._live.of(row.view.name)) for row in rows])
         except StorageUnavailable:
             raise unavailable("STORAGE_UNAVAILABLE", "Storage is out of reach for now.") from None
         return [

@@ -1,15 +1,19 @@
 """The hub: hands every new item to the clients that it is for, and replays to those that come back."""
 
+import time
 from collections.abc import Iterator, Sequence
 from threading import Condition
 
 from kernel.contract import Contract
+from kernel.metrics import SSE_RESETS, bound
 from kernel.updates import CAPACITY
 from stream_svc.cursors import NOWHERE, Place, Position
 from stream_svc.items import Expanded, Item
 from stream_svc.ring import Reset, Ring
 from stream_svc.sse import SseMessage
 from stream_svc.subscription import Ended, Interest, Subscription
+
+_resets = bound(SSE_RESETS)
 
 
 class TooManyStreams(Exception):
@@ -40,6 +44,11 @@ class Hub:
         return self._ring.end
 
     @property
+    def clients(self) -> int:
+        """How many are subscribed."""
+        return len(self._clients)
+
+    @property
     def closed(self) -> bool:
         """True once `close` was called."""
         return self._closed
@@ -50,7 +59,7 @@ class Hub:
             self._ring = Ring(self._capacity, epoch, floor)
             for entry in entries:
                 self._ring.append(entry)
-            message = reset(Reset.UPDATES_LOST, self._ring.end)
+            message = reset(Reset.UPDATES_LOST, self._ring.end, len(self._clients))
             for client in self._clients:
                 client.start_over(message)
             self._moved.notify_all()
@@ -58,10 +67,17 @@ class Hub:
     def publish(self, entry: Expanded) -> None:
         """Adds the next entry of the epoch and hands its items to the clients that they are for."""
         with self._moved:
+            reached: set[Subscription] = set()
             for item in entry.items:
-                self._deliver(item)
+                reached |= self._deliver(item)
+            entry.delivered_at_ns, entry.clients = time.time_ns(), len(reached)
             self._ring.append(entry)
             self._moved.notify_all()
+
+    def find(self, command_id: str) -> Expanded | None:
+        """The entry of a command, among those that can be replayed. Costs a look at each of them."""
+        with self._moved:
+            return self._ring.find(command_id)
 
     def subscribe(self, interest: Interest, after: Position | None) -> Subscription:
         """Subscribes a client from now on, or from a position: nothing is left out or comes twice.
@@ -107,7 +123,8 @@ class Hub:
                 client.end()
             self._moved.notify_all()
 
-    def _deliver(self, item: Item) -> None:
+    def _deliver(self, item: Item) -> set[Subscription]:
+        """Hands an item to the clients that it is for; answers them."""
         told: set[Subscription] = set()
         rendered = None
         for topic in item.topics:
@@ -117,12 +134,13 @@ class Hub:
             # Once, and only when somebody wants it.
             rendered = rendered or item.render(self._contract)
             if rendered is None:
-                return
+                break
             message = item.message(topic, rendered)
             for client in clients:
                 if not client.put(message):
                     client.start_over(reset(Reset.TOO_SLOW, self._ring.end) + message)
             told |= clients
+        return told
 
     def _replay(self, interest: Interest, after: Position | None) -> Iterator[bytes]:
         """What a client is sent first. Chosen now, rendered by whoever iterates."""
@@ -143,6 +161,7 @@ class Hub:
                 yield item.message(topic, rendered)
 
 
-def reset(reason: Reset, end: Position) -> bytes:
-    """Tells a client to fetch anew what it shows, and to go on from `end`."""
+def reset(reason: Reset, end: Position, clients: int = 1) -> bytes:
+    """Tells clients, so many, to fetch anew what they show, and to go on from `end`."""
+    _resets(reason.value).inc(clients)
     return SseMessage(f'{{"reason":"{reason}"}}', "reset", end.id).encode()

@@ -24,6 +24,8 @@ from stream_svc.sse import SseMessage
 
 COMMANDS = "commands"
 ACTIVITY = "activity"
+# Of an outcome: whoever reads it is its sender, and the rest is for operators.
+UNTOLD = {"subject", "commandType", "causationId", "traceparent", "stages"}
 # A dead letter that was requeued is decided after it had failed.
 _FINALITY = {Outcome.ACCEPTED: 0, Outcome.FAILED: 1, Outcome.APPLIED: 2, Outcome.REJECTED: 2}
 
@@ -63,12 +65,16 @@ class Item:
         return SseMessage(f'{{"topic":{_json(topic)},{rendered}', self.event, str(self.position)).encode()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Expanded:
-    """An entry with its items."""
+    """An entry with its items, and what became of it here."""
 
     position: Position
     items: tuple[Item, ...]
+    command_id: str = ""
+    # When it was handed to clients, in nanoseconds since the epoch, and to how many. 0: it was not.
+    delivered_at_ns: int = 0
+    clients: int = 0
 
 
 def expand(entry: Entry, contract: Contract) -> Expanded:
@@ -85,7 +91,7 @@ def expand(entry: Entry, contract: Contract) -> Expanded:
             Position(epoch, Place(end.milliseconds, end.sequence, index)), source, entry.delivery, contract
         )
     )
-    return Expanded(Position(epoch, end), tuple(items))
+    return Expanded(Position(epoch, end), tuple(items), entry.delivery.command_id)
 
 
 def _items(
@@ -122,10 +128,7 @@ def _data(source: Update | Outcome | Envelope, contract: Contract) -> dict[str, 
         case Update():
             return to_document(contract.views[source.view].message.FromString(source.data))
         case Outcome():
-            outcome = to_document(source)
-            # Whoever reads it is its sender.
-            del outcome["subject"]
-            return outcome
+            return {name: told for name, told in to_document(source).items() if name not in UNTOLD}
         case Envelope():
             return _activity(source, contract)
 

@@ -5,6 +5,7 @@ import time
 from threading import Event, Thread
 
 from kernel.contract import Contract
+from kernel.metrics import REDIS_UNAVAILABLE
 from kernel.redis import RedisUnavailable
 from kernel.updates import CAPACITY, START_ID, Entry, UpdateLog
 from prism.admin.v1.admin_pb2 import ConsumerStatus
@@ -12,6 +13,7 @@ from stream_svc.cursors import Position, place_of
 from stream_svc.hub import Hub
 from stream_svc.items import Expanded, expand
 from stream_svc.repeats import Repeats
+from stream_svc.telemetry import Delivered, tell_delivered
 
 logger = logging.getLogger(__name__)
 
@@ -118,6 +120,7 @@ class Reader:
                 if self._reached:
                     logger.warning("Redis is out of reach: %s", error)
                 self._reached = False
+                REDIS_UNAVAILABLE.inc()
                 self._stopping.wait(retry_s)
                 retry_s = min(2 * retry_s, RETRY_S[1])
             except Exception:
@@ -141,8 +144,7 @@ class Reader:
         elif len(entries) == BATCH and after != START_ID and not self._updates.holds(after):
             self._load()
         else:
-            for entry in entries:
-                self._hand_on(entry)
+            tell_delivered([self._hand_on(entry) for entry in entries])
 
     def _wait_while_paused(self) -> None:
         while not self._going.wait(BLOCK_S):
@@ -161,13 +163,16 @@ class Reader:
         elif latest.epoch != epoch:
             self._load()
 
-    def _hand_on(self, entry: Entry) -> None:
+    def _hand_on(self, entry: Entry) -> Delivered:
         if entry.cursor.epoch != self._hub.end.epoch:
             self._begin(entry.cursor.epoch, self._last_id, [])
         self._last_id = entry.cursor.entry_id
-        self._hub.publish(self._expand(entry))
+        began_ns = time.time_ns()
+        expanded = self._expand(entry)
+        self._hub.publish(expanded)
         self._handled += 1
         self._lag_s = _age_s(entry.cursor.entry_id)
+        return Delivered(entry, expanded.clients, began_ns, time.time_ns(), self._lag_s)
 
     def _load(self) -> None:
         """Loads what Redis keeps of the epoch; clients that are here fetch anew."""
@@ -193,7 +198,8 @@ class Reader:
 
     def _expand(self, entry: Entry) -> Expanded:
         expanded = expand(entry, self._contract)
-        return Expanded(expanded.position, tuple(filter(self._repeats.is_new, expanded.items)))
+        expanded.items = tuple(filter(self._repeats.is_new, expanded.items))
+        return expanded
 
 
 def _age_s(entry_id: str) -> float:

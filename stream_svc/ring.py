@@ -56,6 +56,11 @@ class Ring:
         newest_first = [item for item in self._newest_first(place) if item.position.place > place]
         return newest_first[::-1]
 
+    def find(self, command_id: str) -> Expanded | None:
+        """The latest entry of a command that told anything new; failing that, the latest one."""
+        entries = [entry for entry in reversed(self._entries) if entry.command_id == command_id]
+        return next((entry for entry in entries if entry.items), entries[0] if entries else None)
+
     def _newest_first(self, place: Place) -> Iterator[Item]:
         for entry in reversed(self._entries):
             if entry.position.place <= place:

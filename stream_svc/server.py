@@ -10,6 +10,8 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped] # 
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped] # gunicorn ships no types
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped] # gunicorn ships no types
 
+from kernel import tracing
+from kernel.gunicorn_log import GunicornLogger
 from kernel.settings import Settings
 from stream_svc.service import Service
 
@@ -70,6 +72,7 @@ class Server(BaseApplication):  # type: ignore[misc] # the same
             "threads": threads,
             "worker_connections": threads + SPARE_CONNECTIONS,
             "graceful_timeout": DRAIN_S,
+            "logger_class": GunicornLogger,
             "loglevel": self._settings.prism_log_level.lower(),
             "proc_name": "stream_svc",
             "control_socket_disable": True,
@@ -81,6 +84,7 @@ class Server(BaseApplication):  # type: ignore[misc] # the same
 
     def load(self) -> Flask:
         """Makes the service; gunicorn calls it once, in the worker process."""
+        tracing.set_up("stream_svc")
         self._service = self._make_service(self._settings)
         return self._service.app
 
@@ -96,6 +100,7 @@ class Server(BaseApplication):  # type: ignore[misc] # the same
     def _stop(self) -> None:
         if self._service:
             self._service.stop()
+        tracing.tear_down()
 
 
 def serve(settings: Settings, make_service: Callable[[Settings], Service] = Service) -> None:

@@ -13,6 +13,7 @@ from kernel.worker_server import WorkerServer
 from stream_svc.access import Topics
 from stream_svc.app import create_app
 from stream_svc.blueprint import HEARTBEAT_S, StreamBlueprint
+from stream_svc.deliveries import DeliveriesService, register
 from stream_svc.departures import Departures
 from stream_svc.hub import Hub
 from stream_svc.reader import Reader
@@ -35,7 +36,7 @@ class Service:
         topics = Topics(shop, self._storage.views)
         self._departures = Departures()
         streams = StreamBlueprint(self._hub, self._reader, self._departures, tokens, topics, heartbeat_s)
-        self.app: Flask = create_app(streams, read_origins(settings))
+        self.app: Flask = create_app(streams, tokens, self._hub, read_origins(settings))
         self._grpc = WorkerServer(
             settings,
             service="stream_svc",
@@ -43,6 +44,7 @@ class Service:
             tokens=tokens,
             consumers=[self._reader],
             healthy=lambda: self._reader.healthy and not self._hub.closed,
+            register=register(DeliveriesService(self._hub)),
         )
 
     def start(self) -> None:

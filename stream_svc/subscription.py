@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import islice
 from queue import Empty, SimpleQueue
 
+from kernel.metrics import SSE_MESSAGES
+
 # What one write to a client carries at most.
 BATCH = 100
 
@@ -67,7 +69,9 @@ class Subscription:
 
     def take(self, timeout_s: float) -> bytes:
         """The next messages, up to BATCH; empty when none came in time. Ended when there will be none."""
-        taken = b"".join(islice(self._replay, BATCH)) or self._next(timeout_s)
+        replayed = list(islice(self._replay, BATCH))
+        SSE_MESSAGES.inc(len(replayed))
+        taken = b"".join(replayed) or self._next(timeout_s)
         if self._ended:
             raise Ended
         return taken
@@ -79,6 +83,7 @@ class Subscription:
             taken.append(messages.get(timeout=max(0.0, timeout_s)))
             while len(taken) < BATCH:
                 taken.append(messages.get_nowait())
+        SSE_MESSAGES.inc(sum(map(bool, taken)))
         if any(taken) or messages is self._messages:
             return b"".join(taken)
         return self._next(timeout_s)

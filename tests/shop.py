@@ -10,16 +10,17 @@ from google.protobuf.message import Message
 
 import upcasters
 from domain_svc import shop as write_side
-from domain_svc.__main__ import now
 from domain_svc.commands import CommandHandler
 from domain_svc.deciding import Decider
 from domain_svc.reacting import PolicyHandler
 from domain_svc.streams import Streams
 from domain_svc.subscribers import subscribers
 from kernel import contract
+from kernel.clock import now
 from kernel.commits import CommitReader
 from kernel.contract import Contract
 from kernel.embedded.storage import EmbeddedStorage
+from kernel.generations import Pointers, Stamps, stored_name
 from kernel.handler import DeadLetter, Handler, Left
 from kernel.packing import pack_commands
 from kernel.ports import RowId, Storage
@@ -31,6 +32,7 @@ from projector_svc import shop as read_side
 from projector_svc.events import EventHandler
 from projector_svc.projecting import Projector
 from projector_svc.rows import Rows
+from projector_svc.written import Written
 
 CONTRACT = contract.load()
 READER = EventReader(CONTRACT, upcasters.ALL)
@@ -40,8 +42,10 @@ SUBSCRIBERS = sorted({view.subscriber for view in CONTRACT.views.values()})
 class Shop:
     """Commands in, events, views and deliveries out."""
 
-    def __init__(self, storage: Storage, payment_window_s: float = 900) -> None:
+    def __init__(self, storage: Storage, payment_window_s: float = 900, stamps: Stamps | None = None) -> None:
         self.storage = storage
+        # Without Redis, writers read the generations from storage at every batch.
+        self.stamps = stamps
         self.policies = write_side.policies(payment_window_s)
         self.dead: list[DeadLetter] = []
         # What a replica left in the queues; `come_back` puts it there again.
@@ -87,6 +91,7 @@ class Shop:
             reader(known),
             CommitReader(self.storage.events),
             self.deliveries.extend if subscriber == contract.ANNOUNCER else None,
+            Written([item.view for item in projections], Pointers(self.storage.views), self.stamps),
         )
 
     def publish(self, commits: Sequence[Commit]) -> None:
@@ -137,24 +142,21 @@ class Shop:
         return [item.outcome for item in self.deliveries if item.command_id == command_id][-1]
 
     def view(self, name: str, partition: str, key: str | None = None) -> Any:  # noqa: ANN401 # each view has its own type
-        """A row's view; None where there is no row."""
-        [row] = self.storage.views.get([RowId(name, partition, key or partition)])
+        """A live row's view; None where there is no row."""
+        [row] = self.storage.views.get([RowId(self.stored_name(name), partition, key or partition)])
         return CONTRACT.views[name].message.FromString(ViewRow.FromString(row.data).data) if row else None
 
+    def stored_name(self, view: str) -> str:
+        """Where a view's live rows are stored."""
+        return stored_name(view, Pointers(self.storage.views).read([view])[view].live)
+
     def rows(self) -> dict[RowId, bytes]:
-        """Every stored row of every view whose partitions this test can know: those that were told."""
-        ids = {
-            target.row_id
-            for projection in read_side.PROJECTIONS
-            for commit in self.storage.events.scan()
-            for envelope in commit.events
-            for target in Projector(CONTRACT, [projection], READER, self.storage.events).targets(
-                commit.stream, READER.read(envelope)
-            )
+        """Every live row of every view, as if it were of generation 0."""
+        return {
+            RowId(view, row.id.partition, row.id.key): row.data
+            for view in CONTRACT.views
+            for row in self.storage.views.scan(self.stored_name(view))
         }
-        ordered = sorted(ids, key=str)
-        found = self.storage.views.get(ordered)
-        return {row_id: row.data for row_id, row in zip(ordered, found, strict=True) if row}
 
 
 def reader(known: Contract) -> EventReader:
@@ -191,6 +193,14 @@ def command_envelope(command: Message, by: str = "alice", **fields: Any) -> Enve
     return envelope
 
 
-def open_shop(folder: Path, payment_window_s: float = 900) -> Shop:
+def decision(outcome: Outcome) -> Outcome:
+    """An outcome without the times of its stages: those after the decision differ with who tells it."""
+    copy = Outcome()
+    copy.CopyFrom(outcome)
+    copy.ClearField("stages")
+    return copy
+
+
+def open_shop(folder: Path, payment_window_s: float = 900, stamps: Stamps | None = None) -> Shop:
     """A shop on the embedded engine in a folder."""
-    return Shop(EmbeddedStorage(str(folder)), payment_window_s)
+    return Shop(EmbeddedStorage(str(folder)), payment_window_s, stamps)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 SERVICES = {"edge", "domain_svc", "projector_svc", "stream_svc"}
-OURS = SERVICES | {"kernel", "upcasters", "dev", "tests"}
+OURS = SERVICES | {"kernel", "prismctl", "upcasters", "dev", "tests"}
 PURE = {
     "kernel.aggregate",
     "kernel.errors",
@@ -57,6 +57,23 @@ def infrastructure(module: str) -> bool:
 def test_nothing_that_runs_in_production_imports_what_developers_run() -> None:
     for folder in SERVICES | {"kernel", "upcasters"}:
         assert not [item for item in imports(folder) if top(item[1]) in {"dev", "tests"}]
+
+
+def test_prismctl_is_a_client_that_knows_the_services_by_their_contracts_alone() -> None:
+    # The registry is a developer's tool, and this its door: it says so where the tools are not installed.
+    door = "prismctl/schema.py"
+    broken = [
+        (file, module)
+        for file, module in imports("prismctl")
+        if (top(module) in OURS - {"kernel", "prismctl"} and not (file == door and top(module) == "dev"))
+        or (module.startswith("prism.") and not infrastructure(module))
+    ]
+    assert not broken
+
+
+def test_nobody_imports_prismctl() -> None:
+    for folder in SERVICES | {"kernel", "upcasters", "dev"}:
+        assert not [item for item in imports(folder) if top(item[1]) == "prismctl"]
 
 
 def test_aggregates_policies_and_projections_are_pure() -> None:

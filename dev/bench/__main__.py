@@ -11,7 +11,7 @@ from dev.bench import engine, machine, pipeline, report, targets
 from dev.bench.pipeline import Pipeline
 from dev.stack import StackFailed
 
-SECTIONS = ("pipeline", "calls", "latency", "load", "drain", "memory")
+SECTIONS = ("pipeline", "calls", "latency", "load", "drain", "rebuild", "memory")
 ENGINES = ("embedded", "azurite")
 
 

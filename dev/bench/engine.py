@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from dev.bench import shop
 from dev.bench.calls import Calls, counted
 from dev.bench.figures import Latency, latency
-from dev.bench.generator import Flood, Flooded, Paced, Sent
+from dev.bench.generator import Flood, Flooded
+from dev.bench.pace import Miscounted, Pace, measure_pace
+from dev.bench.rebuild import Rebuild, measure_rebuild
 from dev.bench.subject import Memory, Subject
 from dev.stack import running
 
 CONNECTIONS = 8
 BATCH = 100
 LOAD_CARTS = shop.cart_ids(16, "load")
-PACED_CARTS = shop.cart_ids(10, "paced")
-COMMANDS_A_SECOND = 50
-WARM_UP_S = 2.0
 LONE_COMMANDS = 50
 NEW_CARTS = 25
 # Carts and requests of a backlog, for each second of the bench's.
@@ -25,10 +24,6 @@ DRAIN_REQUESTS_PER_S = {"embedded": 20, "azurite": 4}
 DRAINED_WITHIN_S = 120
 DRAIN_POLL_S = 0.02
 IDLE_S = 3.0
-
-
-class Miscounted(Exception):
-    """The stack did not do what was asked of it, each command once: its figures mean nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +43,6 @@ class Load:
     processor_ms: dict[str, float]
     # That of the load generator, in cores: at 1 it measures itself.
     generator_load: float
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """A fixed, modest rate."""
-
-    commands_a_second: int
-    # From the moment a command was due to its update on the event stream; and to its 202.
-    post_to_sse_ms: Latency
-    post_to_answer_ms: Latency
-    # How late the generator itself was.
-    generator_ms: Latency
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +78,7 @@ class Engine:
     # Storage calls a second of a stack without commands, health checks included.
     idle_calls_per_s: dict[str, float] | None = None
     drain: Drain | None = None
+    rebuild: Rebuild | None = None
     memory: list[Memory] | None = None
 
 
@@ -119,6 +103,9 @@ def measure(name: str, seconds: float, wants: Callable[[str], bool], say: Callab
         if wants("drain"):
             say(f"{name}: drain")
             found["drain"] = measure_drain(subject, max(1, int(seconds * DRAIN_REQUESTS_PER_S[name])))
+        if wants("rebuild"):
+            say(f"{name}: rebuild")
+            found["rebuild"] = measure_rebuild(subject, name, 3 * seconds)
         if wants("memory"):
             found["memory"] = subject.memory()
         return Engine(name=name, start_s=start_s, **found)  # type: ignore[arg-type] # by the fields' names
@@ -172,29 +159,6 @@ def flood(
 def versions(subject: Subject) -> int:
     """How many events the views of the loaded carts show."""
     return sum(subject.version(cart_id) for cart_id in LOAD_CARTS)
-
-
-def measure_pace(subject: Subject, seconds: float) -> Pace:
-    """Posts at a fixed rate while a stream is open. What came in the first two seconds is left out."""
-    job = Paced(
-        edge=subject.edge,
-        token=subject.token,
-        a_second=COMMANDS_A_SECOND,
-        seconds=WARM_UP_S + seconds,
-        carts=PACED_CARTS,
-    )
-    with subject.listening(PACED_CARTS) as came:
-        commands = subject.run(job, list[Sent])
-    if missing := sum(command.command_id not in came for command in commands):
-        raise Miscounted(f"{missing} of {len(commands)} commands never showed on the event stream")
-    first = min(command.due for command in commands) + WARM_UP_S
-    warm = [command for command in commands if command.due >= first]
-    return Pace(
-        commands_a_second=COMMANDS_A_SECOND,
-        post_to_sse_ms=latency([came[command.command_id] - command.due for command in warm]),
-        post_to_answer_ms=latency([command.answered - command.due for command in warm]),
-        generator_ms=latency([command.sent - command.due for command in warm]),
-    )
 
 
 def measure_calls(subject: Subject) -> dict[str, object]:

@@ -7,9 +7,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from dev.bench.engine import Alone, Drain, Engine, Load, Pace
+from dev.bench.engine import Alone, Drain, Engine, Load
 from dev.bench.figures import Latency, Rate
+from dev.bench.pace import Pace
 from dev.bench.pipeline import Pipeline
+from dev.bench.rebuild import Rebuild
 from dev.bench.targets import Target
 
 # A pipe has no width of its own.
@@ -63,6 +65,7 @@ def engines(found: Sequence[Engine]) -> None:
         *alone_rows("lone, ReceiveStock", lambda engine: engine.lone_stock),
         ("idle: storage calls a second", idle),
         *drain_rows(),
+        *rebuild_rows(),
     ]
     for name, show in rows:
         shown = [show(engine) for engine in found]
@@ -138,6 +141,26 @@ def drain_rows() -> list[Row]:
     return [
         ("backlog: domain_svc alone, commands /s", row(lambda drain: drain.decided_per_s)),
         ("backlog: projector_svc alone, commands /s", row(lambda drain: drain.projected_per_s)),
+    ]
+
+
+def rebuild_rows() -> list[Row]:
+    """The rows of a projection built anew."""
+
+    def row(show: Callable[[Rebuild], str]) -> Callable[[Engine], str]:
+        return lambda engine: show(engine.rebuild) if engine.rebuild else ""
+
+    return [
+        ("rebuild: events", row(lambda rebuild: f"{rebuild.quiet.events:,}")),
+        ("rebuild: events a second, quiet", row(lambda rebuild: f"{rebuild.quiet.per_s:,.0f}")),
+        (
+            "rebuild: events a second, with 50 commands a second",
+            row(lambda rebuild: " ".join(f"{each.per_s:,.0f}" for each in rebuild.busy)),
+        ),
+        (
+            "meanwhile POST to SSE, p50 / p95 / p99 / max ms",
+            row(lambda rebuild: full(rebuild.post_to_sse_ms)),
+        ),
     ]
 
 

@@ -19,12 +19,15 @@ from dev.bench.wire import Connection, expect, request
 from dev.stack import Stack
 from kernel import settings
 from kernel.channels import open_channel
+from kernel.storage import open_storage
 from kernel.tokens import issue_dev_token
-from prism.admin.v1 import admin_pb2, admin_pb2_grpc
+from prism.admin.v1 import admin_pb2, admin_pb2_grpc, projections_pb2, projections_pb2_grpc
+from prism.envelope.v1.envelope_pb2 import Commit
 
 ROLES = ["shopper", "merchant", "operator"]
 RPC_DEADLINE_S = 10
 SETTLED_WITHIN_S = 60.0
+REBUILT_WITHIN_S = 300.0
 # Between looks at the queues: they are asked one after the other, and a policy puts what it takes from a
 # later one into an earlier one, so one look could miss it.
 SETTLE_S = 0.1
@@ -136,6 +139,22 @@ class Subject:
     def waiting(self, service: str) -> int:
         """How many messages wait for the service."""
         return sum(consumer.depth for consumer in self._status(service).consumers)
+
+    def append(self, commits: list[Commit]) -> None:
+        """Appends commits to the event store, past the services."""
+        storage = open_storage(self._settings)
+        try:
+            storage.events.append(commits)
+        finally:
+            storage.close()
+
+    def rebuild(self, view: str) -> projections_pb2.RebuildProgress:
+        """Builds a view anew; the last that was told of it. Blocks until it is live."""
+        with open_channel(self._settings, self._stack.projector_grpc) as channel:
+            *_, last = projections_pb2_grpc.ProjectionsStub(channel).Rebuild(
+                projections_pb2.RebuildRequest(view=view), metadata=self._metadata, timeout=REBUILT_WITHIN_S
+            )
+        return last.progress
 
     def version(self, cart_id: str) -> int:
         """The version of a cart's view."""

@@ -11,6 +11,7 @@ POST_TO_SSE_P50_MS = 30.0
 POST_TO_SSE_P99_MS = 150.0
 LONE_CALLS = 8.0
 LOADED_CALLS = 3.5
+REBUILT_PER_S = 10_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ def _of_engine(engine: Engine) -> Iterator[Target]:
     if engine.pace and name == "embedded":
         yield _at_most(f"{name}: POST to SSE, p50 ms", POST_TO_SSE_P50_MS, engine.pace.post_to_sse_ms.p50)
         yield _at_most(f"{name}: POST to SSE, p99 ms", POST_TO_SSE_P99_MS, engine.pace.post_to_sse_ms.p99)
+    if engine.rebuild and name == "embedded":
+        yield _at_least(f"{name}: events rebuilt a second", REBUILT_PER_S, engine.rebuild.quiet.per_s)
     if engine.lone_warm:
         yield _at_most(f"{name}: storage calls, lone", LONE_CALLS, engine.lone_warm.calls.per_command)
     for title, load in (("single posts", engine.single), ("batches", engine.batch)):

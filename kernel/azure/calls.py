@@ -14,7 +14,7 @@ from azure.core.exceptions import (
 )
 
 from kernel.errors import StorageUnavailable
-from kernel.metrics import STORAGE_CALLS
+from kernel.storage_calls import storage_call
 
 # Answers to a request of ours that is wrong: a defect, and no reason to try again.
 DEFECTS = {400, 405, 411, 412, 413, 414, 415}
@@ -31,9 +31,9 @@ def calling(kind: str) -> Iterator[None]:
     What a caller takes for an answer (there is none, there is one already, it was changed) passes,
     and so do our own defects; every other failure becomes StorageUnavailable.
     """
-    STORAGE_CALLS.labels(kind).inc()
     try:
-        yield
+        with storage_call(kind):
+            yield
     except (ResourceNotFoundError, ResourceExistsError, ResourceModifiedError):
         raise
     except AzureError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from kernel.errors import StorageUnavailable
-from kernel.metrics import STORAGE_CALLS
+from kernel.storage_calls import storage_call
 
 # How long a call waits for other processes. Their transactions last a few milliseconds, but SQLite waits
 # in naps and hands the lock to whoever wakes first: with four writers at full speed one waited 1 s.
@@ -67,8 +67,7 @@ class Database:
     def _transaction(
         self, kind: str, begin: Literal["BEGIN", "BEGIN IMMEDIATE"]
     ) -> Iterator[sqlite3.Connection]:
-        STORAGE_CALLS.labels(kind).inc()
-        with self._connection() as connection:
+        with storage_call(kind), self._connection() as connection:
             connection.execute(begin)
             yield connection
             connection.execute("COMMIT")

@@ -11,6 +11,7 @@ from dev.demo.sse import StreamRefused
 from kernel.channels import open_channel
 from prism.admin.v1.admin_pb2 import StatusRequest
 from prism.admin.v1.admin_pb2_grpc import AdminStub
+from tests.access.callers import CALLERS
 from tests.access.conftest import ORIGIN, Closed
 from tests.e2e.client import applied, document, eur, new_id
 from tests.stream.client import address
@@ -52,6 +53,21 @@ def at_every_door(closed: Closed, token: str) -> tuple[int, int, grpc.StatusCode
         except grpc.RpcError as error:
             code = error.code()
     return edge.status_code, stream.status_code, code
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_metrics_are_for_operators_at_every_service(closed: Closed, caller: str) -> None:
+    roles = CALLERS[caller]
+    token = closed.issuer.sign(roles=sorted({"operator"} if roles is None else roles))
+    # A forger has a token for everything, and no key.
+    sent = "" if caller == "nobody" else token[:-4] + "AAAA" if roles is None else token
+    expected = 401 if roles is None else 200 if "operator" in roles else 403
+    assert len(closed.shop.stack.metrics_urls) == 4
+    for service, url in closed.shop.stack.metrics_urls.items():
+        headers = {"Authorization": f"Bearer {sent}"} if sent else {}
+        answer = httpx.get(url, headers=headers, trust_env=False)
+        assert answer.status_code == expected, service
+        assert ("# HELP prism_" in answer.text) == (expected == 200)
 
 
 LET_IN = (200, 200, grpc.StatusCode.OK)

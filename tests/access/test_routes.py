@@ -50,6 +50,7 @@ EDGE_ROUTES: dict[tuple[str, str], Rule] = {
 STREAM_ROUTES: dict[tuple[str, str], Rule] = {
     # Each topic by its own rule.
     ("GET", "/v1/stream"): ANY_TOKEN,
+    ("GET", "/metrics"): OPERATORS,
     ("GET", "/healthz"): ANYONE,
 }
 FREE_METHODS = {"HEAD", "OPTIONS"}

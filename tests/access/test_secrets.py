@@ -140,7 +140,10 @@ class Journey:
         return {path.name: path.read_text(errors="replace") for path in self.shop.stack.log_dir.iterdir()}
 
     def metrics(self) -> str:
-        return self.call("GET", "/metrics", self.token("operator")).text
+        """Of all services."""
+        headers = {"Authorization": f"Bearer {self.token('operator')}"}
+        urls = self.shop.stack.metrics_urls.values()
+        return "".join(httpx.get(url, headers=headers, trust_env=False).text for url in urls)
 
 
 class LockedRedis:
@@ -260,7 +263,15 @@ def test_an_account_that_is_out_of_reach_is_not_named_with_its_key(tmp_path: Pat
 )
 def test_a_wrong_setting_is_not_repeated(tmp_path: Path, service: str, wrong: dict[str, str]) -> None:
     ports = PortBlock()
-    names = ("EDGE_PORT", "STREAM_PORT", "DOMAIN_GRPC_PORT", "PROJECTOR_GRPC_PORT", "STREAM_GRPC_PORT")
+    names = (
+        "EDGE_PORT",
+        "STREAM_PORT",
+        "DOMAIN_GRPC_PORT",
+        "PROJECTOR_GRPC_PORT",
+        "STREAM_GRPC_PORT",
+        "DOMAIN_METRICS_PORT",
+        "PROJECTOR_METRICS_PORT",
+    )
     env = {f"PRISM_{name}": str(ports.take()) for name in names} | {
         "PRISM_DATA_DIR": str(tmp_path),
         "PRISM_DEV_TOKEN_KEY": TOKEN_KEY,

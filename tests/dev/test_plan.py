@@ -49,7 +49,8 @@ def test_replicas_of_domain_svc_have_ports_of_their_own_and_are_not_alone(
     second = plan.programs[-1]
 
     assert second.name == "domain_svc_2"
-    assert second.env["PRISM_DOMAIN_GRPC_PORT"] != plan.env["PRISM_DOMAIN_GRPC_PORT"]
+    for port in ("PRISM_DOMAIN_GRPC_PORT", "PRISM_DOMAIN_METRICS_PORT"):
+        assert second.env[port] != plan.env[port]
     assert not load(plan.env).prism_domain_exclusive
 
 
@@ -64,12 +65,21 @@ def test_settings_of_the_caller_do_not_leak_into_a_private_stack(
 ) -> None:
     monkeypatch.setenv("PRISM_NAMESPACE", "mine")
     monkeypatch.setenv("PRISM_EDGE_PORT", "1")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://mine")
 
     environment = plan.environment()
 
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" not in environment
     assert "PRISM_NAMESPACE" not in environment
     assert environment["PRISM_EDGE_PORT"] == plan.env["PRISM_EDGE_PORT"]
     assert environment["PATH"] == os.environ["PATH"]
+
+
+def test_a_stack_can_be_told_where_its_traces_go(tmp_path: Path, block: PortBlock) -> None:
+    given = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector"}
+    plan = make("embedded", tmp_path, given, 1, block.take)
+
+    assert plan.environment()["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector"
 
 
 def test_a_taken_port_is_named_with_its_variable(tmp_path: Path, block: PortBlock) -> None:

@@ -8,6 +8,7 @@ import grpc
 import pytest
 
 from domain_svc import shop
+from domain_svc.lookup import Lookup
 from domain_svc.outcomes import OutcomesService
 from domain_svc.streams import Streams
 from prism.mesh.v1.mesh_pb2_grpc import add_OutcomesServicer_to_server
@@ -24,7 +25,7 @@ def domain_target(tmp_path: Path) -> Iterator[str]:
 
     events = EmbeddedStorage(str(tmp_path / "data")).events
     server = grpc.server(ThreadPoolExecutor(2))
-    service = OutcomesService(events, Streams(events, shop.AGGREGATES, READER, False))
+    service = OutcomesService(Lookup(events, Streams(events, shop.AGGREGATES, READER, False)))
     add_OutcomesServicer_to_server(service, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()

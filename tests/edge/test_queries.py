@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from kernel.generations import READERS_TTL_S, Pointers
+from prism.envelope.v1.envelope_pb2 import Generations
 from tests.edge import given
 from tests.edge.client import Edge, settings_for
+from tests.support import eventually
 
 
 def items(answer: Any) -> list[str]:  # noqa: ANN401 # a test's answer
@@ -264,3 +267,23 @@ def test_a_query_says_when_storage_is_out_of_reach(edge: Edge, redis_url: str, n
     answer = away.get("/v1/products")
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]
+
+
+def test_the_generation_that_is_live_is_read_soon_after_it_is(edge: Edge) -> None:
+    def name() -> object:
+        body = edge.get("/v1/products/mug").json
+        return body and body["name"]
+
+    given.products(edge, given.product("mug", name="Old"))
+    rebuilt = given.product("mug", name="New"), given.product("cup", name="New")
+    given.save(edge, "product@1", [("catalogue", item.product_id, item) for item in rebuilt])
+    assert name() == "Old"
+    assert items(edge.get("/v1/products")) == ["mug"]
+
+    def step(generations: Generations) -> None:
+        generations.live = 1
+
+    Pointers(edge.storage.views).change("product", step)
+    eventually(lambda: name() == "New", timeout_s=READERS_TTL_S + 1)
+    assert items(edge.get("/v1/products")) == ["cup", "mug"]
+    assert edge.get("/v1/products/cup").status_code == 200

@@ -7,16 +7,18 @@ import httpx
 import jwt
 import pytest
 
+from kernel.generations import Pointers
 from kernel.ports import Row, RowId
 from kernel.storage import open_storage
 from kernel.tokens import DEV_ISSUER
-from prism.envelope.v1.envelope_pb2 import ViewRow
+from prism.envelope.v1.envelope_pb2 import Generations, ViewRow
 from prism.order.v1.views_pb2 import OrderView
 from tests.stream import given
 from tests.stream.client import Stream, address, opened
 from tests.stream.conftest import Start
 from tests.stream.given import Projector
 from tests.stream.process import StreamProcess
+from tests.support import eventually
 
 
 def refusal(
@@ -125,6 +127,30 @@ def test_a_row_of_someone_else_is_forbidden_and_one_that_is_not_there_yet_is_not
     assert refusal(stream_svc, "order/bobs", token=stream_svc.token("alice")) == (403, "FORBIDDEN")
     assert refusal(stream_svc, "order/bobs", token=stream_svc.token("olga", "operator")) == (403, "FORBIDDEN")
     assert refusal(stream_svc, "order/nobodys", token=stream_svc.token("alice"))[0] == 200
+
+
+def test_the_owner_is_the_one_of_the_live_generation(stream_svc: StreamProcess) -> None:
+    storage = open_storage(stream_svc.settings)
+    view = OrderView(order_id="carols", customer_id="carol").SerializeToString()
+    storage.views.save([Row(RowId("order@1", "carols", "carols"), ViewRow(data=view).SerializeToString())])
+
+    def live(number: int) -> None:
+        def step(generations: Generations) -> None:
+            generations.live = number
+
+        Pointers(storage.views).change("order", step)
+
+    token = stream_svc.token("alice")
+    assert refusal(stream_svc, "order/carols", token=token)[0] == 200
+    try:
+        live(1)
+        eventually(lambda: refusal(stream_svc, "order/carols", token=token) == (403, "FORBIDDEN"))
+        assert refusal(stream_svc, "order/carols", token=stream_svc.token("carol"))[0] == 200
+    finally:
+        # Other tests share this process.
+        live(0)
+        storage.close()
+    eventually(lambda: refusal(stream_svc, "order/carols", token=token)[0] == 200)
 
 
 def test_with_storage_out_of_reach_owned_rows_wait_and_the_rest_goes_on(start: Start, tmp_path: Path) -> None:

@@ -63,7 +63,11 @@ def test_text_of_any_kind_stays_on_one_line() -> None:
 
 
 def test_an_outcome_reads_as_the_edge_answers_it() -> None:
-    item = only(given.delivery(outcome=given.applied("x")))
+    outcome = given.applied("x")
+    outcome.command_type, outcome.causation_id, outcome.traceparent = "a.Type", "cart-c1:1", "00-1"
+    outcome.stages.accepted_at.GetCurrentTime()
+
+    item = only(given.delivery(outcome=outcome))
 
     assert item.owner == "alice"
     assert json.loads(sent(item, "commands").split("data: ")[1]) == {

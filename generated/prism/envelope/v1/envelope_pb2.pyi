@@ -186,9 +186,9 @@ class ViewRow(_message.Message):
     def __init__(self, data: _Optional[bytes] = ..., progress: _Optional[_Mapping[str, Progress]] = ...) -> None: ...
 
 class Generations(_message.Message):
-    __slots__ = ("live", "latest", "live_since", "building", "retired")
+    __slots__ = ("live", "latest", "live_since", "building", "retired", "live_events", "live_rate")
     class Building(_message.Message):
-        __slots__ = ("number", "subject", "started_at", "builder", "heartbeat", "after", "done", "total", "rate")
+        __slots__ = ("number", "subject", "started_at", "builder", "heartbeat", "after", "done", "total", "rate", "stamp")
         NUMBER_FIELD_NUMBER: _ClassVar[int]
         SUBJECT_FIELD_NUMBER: _ClassVar[int]
         STARTED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -198,6 +198,7 @@ class Generations(_message.Message):
         DONE_FIELD_NUMBER: _ClassVar[int]
         TOTAL_FIELD_NUMBER: _ClassVar[int]
         RATE_FIELD_NUMBER: _ClassVar[int]
+        STAMP_FIELD_NUMBER: _ClassVar[int]
         number: int
         subject: str
         started_at: _timestamp_pb2.Timestamp
@@ -207,7 +208,8 @@ class Generations(_message.Message):
         done: int
         total: int
         rate: float
-        def __init__(self, number: _Optional[int] = ..., subject: _Optional[str] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., builder: _Optional[str] = ..., heartbeat: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., after: _Optional[str] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., rate: _Optional[float] = ...) -> None: ...
+        stamp: str
+        def __init__(self, number: _Optional[int] = ..., subject: _Optional[str] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., builder: _Optional[str] = ..., heartbeat: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., after: _Optional[str] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., rate: _Optional[float] = ..., stamp: _Optional[str] = ...) -> None: ...
     class Retired(_message.Message):
         __slots__ = ("number", "since", "dropping", "failure")
         NUMBER_FIELD_NUMBER: _ClassVar[int]
@@ -224,12 +226,16 @@ class Generations(_message.Message):
     LIVE_SINCE_FIELD_NUMBER: _ClassVar[int]
     BUILDING_FIELD_NUMBER: _ClassVar[int]
     RETIRED_FIELD_NUMBER: _ClassVar[int]
+    LIVE_EVENTS_FIELD_NUMBER: _ClassVar[int]
+    LIVE_RATE_FIELD_NUMBER: _ClassVar[int]
     live: int
     latest: int
     live_since: _timestamp_pb2.Timestamp
     building: Generations.Building
     retired: _containers.RepeatedCompositeFieldContainer[Generations.Retired]
-    def __init__(self, live: _Optional[int] = ..., latest: _Optional[int] = ..., live_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., building: _Optional[_Union[Generations.Building, _Mapping]] = ..., retired: _Optional[_Iterable[_Union[Generations.Retired, _Mapping]]] = ...) -> None: ...
+    live_events: int
+    live_rate: float
+    def __init__(self, live: _Optional[int] = ..., latest: _Optional[int] = ..., live_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., building: _Optional[_Union[Generations.Building, _Mapping]] = ..., retired: _Optional[_Iterable[_Union[Generations.Retired, _Mapping]]] = ..., live_events: _Optional[int] = ..., live_rate: _Optional[float] = ...) -> None: ...
 
 class Progress(_message.Message):
     __slots__ = ("version", "number")
