@@ -1,27 +1,21 @@
 """gunicorn, set up for the edge."""
 
-import logging
 import socket
 import struct
 import sys
-from http import HTTPStatus
 from typing import Any
 
-import msgspec
 from flask import Flask
-from gunicorn import util  # type: ignore[import-untyped] # gunicorn ships no types
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped] # gunicorn ships no types
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped] # gunicorn ships no types
-from gunicorn.http import errors  # type: ignore[import-untyped] # gunicorn ships no types
 from gunicorn.workers.base import Worker  # type: ignore[import-untyped] # gunicorn ships no types
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped] # gunicorn ships no types
 from prometheus_client import multiprocess
 
-from edge.problems import INTERNAL_ERROR, MALFORMED_REQUEST, MEDIA_TYPE, document
 from kernel import tracing
+from kernel.broken_http import refuse
 from kernel.errors import ConfigurationError
 from kernel.gunicorn_log import GunicornLogger
-from kernel.http_telemetry import count_broken
 from kernel.settings import Settings
 
 # A stopping worker answers what is under way, and then drops what is not done.
@@ -32,16 +26,6 @@ STALLED_S = 15
 MAX_REQUEST_LINE_BYTES = 4094
 MAX_HEADERS = 64
 MAX_HEADER_BYTES = 8190
-
-# What a request does that breaks HTTP itself, before any route is known.
-STATUS_OF = {
-    errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
-    errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-    errors.UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
-    errors.ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
-}
-
-logger = logging.getLogger(__name__)
 
 
 class EdgeServer(BaseApplication):  # type: ignore[misc] # gunicorn ships no types
@@ -81,22 +65,7 @@ class EdgeWorker(ThreadWorker):  # type: ignore[misc] # the same
 
     def handle_error(self, req: object, client: socket.socket, addr: object, exc: BaseException) -> None:
         """Answers a request that never reached the application, and closes."""
-        if isinstance(exc, errors.ParseException):
-            status, code = STATUS_OF.get(type(exc), HTTPStatus.BAD_REQUEST), MALFORMED_REQUEST.code
-            detail = "the request breaks HTTP or its limits"
-        else:
-            status, code, detail = INTERNAL_ERROR.status, INTERNAL_ERROR.code, INTERNAL_ERROR.meaning
-            logger.error("a request failed outside the application: %s", type(exc).__name__)
-        count_broken(status.value)
-        body = msgspec.json.encode(document(status, code, detail, {}))
-        head = (
-            f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
-            f"Content-Type: {MEDIA_TYPE}\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        try:
-            util.write_nonblock(client, head.encode() + body)
-        except OSError:
-            logger.debug("a client went before its answer")
+        refuse(client, exc)
 
 
 def gunicorn_config(settings: Settings) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped] # gunicorn 
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped] # gunicorn ships no types
 
 from kernel import tracing
+from kernel.broken_http import refuse
 from kernel.gunicorn_log import GunicornLogger
 from kernel.settings import Settings
 from stream_svc.service import Service
@@ -44,6 +45,10 @@ class StreamWorker(ThreadWorker):  # type: ignore[misc] # the same
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
         """SIGINT and SIGQUIT: like SIGTERM, for gunicorn's quick way waits for every thread all the same."""
         self.handle_exit(sig, frame)
+
+    def handle_error(self, req: object, client: socket.socket, addr: object, exc: BaseException) -> None:
+        """Answers a request that never reached the application, and closes."""
+        refuse(client, exc)
 
     def is_parent_alive(self) -> bool:
         """False, and the end of every stream, when the master process is gone."""

@@ -1,5 +1,6 @@
 """A stack as in production, from outside: certificates, an issuer that changes and fails, other origins."""
 
+import socket
 import time
 
 import grpc
@@ -156,6 +157,24 @@ def test_every_answer_says_how_far_to_trust_it_and_none_names_a_version(closed: 
         assert "Strict-Transport-Security" not in headers, "over plain HTTP it says nothing"
         assert not any(character.isdigit() for character in headers.get("Server", ""))
         assert "X-Powered-By" not in headers
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [b"NONSENSE s3cr3t\r\n\r\n", b"GET / HTTP/1.1\r\ns3cr3t: a\x00b\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"],
+)
+def test_broken_http_is_answered_the_same_and_repeated_nowhere(closed: Closed, request_: bytes) -> None:
+    for url in (closed.shop.stack.edge_url, closed.shop.stack.stream_url):
+        host, _, port = url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            connection.sendall(request_)
+            answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+        assert answer.startswith("HTTP/1.1 400 ")
+        for expected in ("application/problem+json", "MALFORMED_REQUEST", "nosniff", "default-src 'none'"):
+            assert expected in answer
+        assert "s3cr3t" not in answer
+    for service in ("edge", "stream_svc"):
+        assert "s3cr3t" not in closed.shop.stack.logs(service)
 
 
 def test_behind_a_proxy_that_ends_tls_browsers_are_told_to_come_by_tls_alone(closed: Closed) -> None:

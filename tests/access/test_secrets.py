@@ -79,7 +79,7 @@ class Journey:
         )
         applied(stock)
         item = {"productId": product, "quantity": 1}
-        keyed = wait | {"Idempotency-Key": IDEMPOTENCY_KEY}
+        keyed = wait | {"Idempotency-Key": f"{IDEMPOTENCY_KEY}-{cart}"}
         applied(self.call("POST", f"/v1/carts/{cart}/items", shopper, json=item, headers=keyed))
         applied(
             self.call(
@@ -94,6 +94,17 @@ class Journey:
                 ).is_success
             )
         )
+
+    def is_waited_for(self) -> bool:
+        """Whether the edge has noticed that Redis is back."""
+        answer = self.call(
+            "POST",
+            f"/v1/products/{new_id('p')}/stock",
+            self.token("merchant"),
+            {"Prefer": "wait=5"},
+            json={"quantity": 1},
+        )
+        return "Preference-Applied" in answer.headers
 
     def fail(self) -> None:
         """Every kind of refusal, with everything in it that should not show."""
@@ -172,7 +183,9 @@ class LockedRedis:
 @pytest.fixture(scope="module")
 def journey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journey]:
     redis = LockedRedis(tmp_path_factory.mktemp("redis"))
-    env = {"REDIS_URL": redis.url, "PRISM_DEV_TOKEN_KEY": TOKEN_KEY, "PRISM_LOG_LEVEL": "DEBUG"}
+    env = {"REDIS_URL": redis.url, "PRISM_DEV_TOKEN_KEY": TOKEN_KEY, "PRISM_LOG_LEVEL": "DEBUG"} | {
+        "PRISM_EDGE_WORKERS": "1"
+    }
     with open_shop("embedded", env) as shop:
         journey = Journey(shop)
         journey.succeed()
@@ -191,6 +204,7 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journey]:
         storage.close()
         redis.start()
         eventually(lambda: shop.http.get("/readyz").status_code == 200, 20)
+        eventually(journey.is_waited_for)
         journey.succeed()
         yield journey
     redis.close()
