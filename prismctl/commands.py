@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +18,8 @@ from prismctl.session import Session
 INTERRUPTED = 130
 # Of a defect in prismctl itself.
 DEFECT = 70
+# The option of what asks before it acts.
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def new_app(*, group: bool = False) -> typer.Typer:

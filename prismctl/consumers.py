@@ -2,11 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
+import typer
+
+from prismctl.completion import consumers, services
 from prismctl.connections import Worker
 from prismctl.errors import Failed, NotFound, Unreachable
 from prismctl.output import clean, plain_table
 from prismctl.session import Session
+
+Consumer = Annotated[
+    str,
+    typer.Argument(
+        metavar="CONSUMER", help="As status names it. None: all of them.", autocompletion=consumers
+    ),
+]
+Service = Annotated[str, typer.Option(help="Only this service's, as domain_svc.", autocompletion=services)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from prism.admin.v1.admin_pb2 import (
     RequeueDeadLettersRequest,
 )
 from prismctl import decoded
-from prismctl.commands import command, new_app
+from prismctl.commands import Yes, command, new_app
 from prismctl.completion import queues
 from prismctl.connections import SERVICES, Worker
 from prismctl.errors import Failed, Misused, No, NotFound, Unfit, Unreachable
@@ -117,7 +117,7 @@ def discard(
     queue: QueueName,
     ids: Ids,
     reason: Annotated[str, typer.Option(help="Why, for the audit log: 1 to 200 characters.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Deletes dead letters for good. The log of the worker keeps who did it, why, and what they were."""
     if not 1 <= len(reason.strip()) <= 200:

@@ -1,13 +1,8 @@
 """prismctl pause."""
 
-from typing import Annotated
-
-import typer
-
 from prism.admin.v1.admin_pb2 import PauseRequest
-from prismctl.commands import command, new_app
-from prismctl.completion import consumers, services
-from prismctl.consumers import told_all
+from prismctl.commands import Yes, command, new_app
+from prismctl.consumers import Consumer, Service, told_all
 from prismctl.session import Session
 
 app = new_app()
@@ -16,16 +11,9 @@ app = new_app()
 @command(app)
 def pause(
     session: Session,
-    consumer: Annotated[
-        str,
-        typer.Argument(
-            metavar="CONSUMER", help="As status names it. None: all of them.", autocompletion=consumers
-        ),
-    ] = "",
-    service: Annotated[
-        str, typer.Option(help="Only this service's, as domain_svc.", autocompletion=services)
-    ] = "",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    consumer: Consumer = "",
+    service: Service = "",
+    yes: Yes = False,
 ) -> None:
     """Stops a consumer before its next batch; what is queued waits.
 
