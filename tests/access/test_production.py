@@ -1,6 +1,9 @@
 """A stack as in production, from outside: certificates, an issuer that changes and fails, other origins."""
 
+import os
 import socket
+import subprocess
+import sys
 import time
 
 import grpc
@@ -30,6 +33,29 @@ def test_with_certificates_everything_works_as_ever(closed: Closed) -> None:
     closed.shop.forgets_redis()
     path = f"/v1/commands/{outcome['stream']}/{outcome['commandId']}"
     assert document(merchant.get(path))["status"] == "APPLIED"
+
+
+def test_prismctl_shows_its_certificate(closed: Closed) -> None:
+    stack, caller = closed.shop.stack, closed.caller
+    token = closed.issuer.sign(roles=["operator"])
+    targets = [
+        "--domain",
+        stack.domain_grpc,
+        "--projector",
+        stack.projector_grpc,
+        "--stream",
+        stack.stream_grpc,
+    ]
+    certificates = {
+        "PRISM_GRPC_CERT": caller.prism_grpc_cert,
+        "PRISM_GRPC_KEY": caller.prism_grpc_key,
+        "PRISM_GRPC_CA": caller.prism_grpc_ca,
+    }
+    for shown, works in ((certificates, True), ({}, False)):
+        words = [sys.executable, "-m", "prismctl", *targets, "--timeout", "3", "status"]
+        env = {"PATH": os.environ["PATH"], "PYTHONPATH": ":".join(sys.path), "PRISM_TOKEN": token} | shown
+        ended = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60, check=False)
+        assert (ended.returncode == 0) == works, ended.stdout + ended.stderr
 
 
 def at_every_door(closed: Closed, token: str) -> tuple[int, int, grpc.StatusCode]:

@@ -272,8 +272,10 @@ def test_an_account_that_is_out_of_reach_is_not_named_with_its_key(tmp_path: Pat
         {"PRISM_STORAGE": f"AccountName=a;AccountKey=?{ACCOUNT_KEY};"},
         {"REDIS_URL": f"nothing://:{REDIS_PASSWORD}@127.0.0.1:1/0"},
         {"PRISM_DEV_TOKEN_KEY": TOKEN_KEY[:20]},
+        {"PRISM_CORS_ORIGINS": "*"},
+        {"PRISM_GRPC_CA": "/nothing.pem"},
     ],
-    ids=["storage", "account", "redis", "token key"],
+    ids=["storage", "account", "redis", "token key", "origins", "certificates"],
 )
 def test_a_wrong_setting_is_not_repeated(tmp_path: Path, service: str, wrong: dict[str, str]) -> None:
     ports = PortBlock()
