@@ -46,11 +46,13 @@ class Closed:
 def closed() -> Iterator[Closed]:
     """One for all tests: put right what you change."""
     issuer = Issuer()
-    with tempfile.TemporaryDirectory() as folder:
-        authority = Authority(Path(folder))
-        more = {"PRISM_CORS_ORIGINS": f"{ORIGIN}, https://other.example", "PRISM_EDGE_WORKERS": "1"}
-        env = issuer.env | mtls(authority, authority.issue("services")) | more
-        caller = load(mtls(authority, authority.issue("caller")))
-        with open_shop("embedded", env) as shop:
-            yield Closed(shop, issuer, authority, caller)
-    issuer.close()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            authority = Authority(Path(folder))
+            more = {"PRISM_CORS_ORIGINS": f"{ORIGIN}, https://other.example", "PRISM_EDGE_WORKERS": "1"}
+            env = issuer.env | mtls(authority, authority.issue("services")) | more
+            caller = load(mtls(authority, authority.issue("caller")))
+            with open_shop("embedded", env) as shop:
+                yield Closed(shop, issuer, authority, caller)
+    finally:
+        issuer.close()

@@ -183,31 +183,35 @@ class LockedRedis:
 @pytest.fixture(scope="module")
 def journey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journey]:
     redis = LockedRedis(tmp_path_factory.mktemp("redis"))
-    env = {"REDIS_URL": redis.url, "PRISM_DEV_TOKEN_KEY": TOKEN_KEY, "PRISM_LOG_LEVEL": "DEBUG"} | {
-        "PRISM_EDGE_WORKERS": "1"
-    }
-    with open_shop("embedded", env) as shop:
-        journey = Journey(shop)
-        journey.succeed()
-        journey.fail()
-        redis.stop()
-        journey.fail()
-        storage = EmbeddedStorage(str(shop.stack.data_dir))
-        queues = {f"events-{view.subscriber}" for view in CONTRACT.views.values()} | {"commands"}
-        for queue in queues:
-            storage.queue(queue).put([BROKEN.encode()])
-        # A payment window that has not passed may wait in a queue as well.
-        eventually(
-            lambda: BROKEN.encode() not in [m.body for queue in queues for m in storage.queue(queue).peek()],
-            30,
-        )
-        storage.close()
-        redis.start()
-        eventually(lambda: shop.http.get("/readyz").status_code == 200, 20)
-        eventually(journey.is_waited_for)
-        journey.succeed()
-        yield journey
-    redis.close()
+    try:
+        env = {"REDIS_URL": redis.url, "PRISM_DEV_TOKEN_KEY": TOKEN_KEY, "PRISM_LOG_LEVEL": "DEBUG"} | {
+            "PRISM_EDGE_WORKERS": "1"
+        }
+        with open_shop("embedded", env) as shop:
+            journey = Journey(shop)
+            journey.succeed()
+            journey.fail()
+            redis.stop()
+            journey.fail()
+            storage = EmbeddedStorage(str(shop.stack.data_dir))
+            queues = {f"events-{view.subscriber}" for view in CONTRACT.views.values()} | {"commands"}
+            for queue in queues:
+                storage.queue(queue).put([BROKEN.encode()])
+            # A payment window that has not passed may wait in a queue as well.
+            eventually(
+                lambda: (
+                    BROKEN.encode() not in [m.body for queue in queues for m in storage.queue(queue).peek()]
+                ),
+                30,
+            )
+            storage.close()
+            redis.start()
+            eventually(lambda: shop.http.get("/readyz").status_code == 200, 20)
+            eventually(journey.is_waited_for)
+            journey.succeed()
+            yield journey
+    finally:
+        redis.close()
 
 
 def found(text: str, secrets: list[str]) -> list[str]:
