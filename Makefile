@@ -4,7 +4,7 @@
 # chooses the interpreter.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo bench test lint format proto lock clean \
+.PHONY: help setup run demo bench simulate test lint format proto lock clean \
 	schema-check schema-report schema-golden schema-release
 
 VENV := .venv/bin
@@ -30,6 +30,9 @@ demo: setup ## go shopping on a private stack and print the journey
 
 bench: setup ## measure a private stack: commands a second, latency, storage calls, memory
 	@$(VENV)/python -m dev.bench $(ARGS)
+
+simulate: setup ## the shop under faults, by seeds; SEEDS=0:2000 (or 17), ARGS=--mutants (docs/simulation.md)
+	@$(VENV)/python -m dev.simulation $${SEEDS:+--seeds "$$SEEDS"} $(ARGS)
 
 test: lint ## lint and run every test; ARGS="-k cart" chooses
 	$(VENV)/python -m pytest $(ARGS)

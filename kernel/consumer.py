@@ -135,7 +135,7 @@ class Consumer:
             # Cleared before receiving: a ring from here on is about something this may not see.
             self._bell.clear()
             try:
-                received = 0 if self.paused else self._consume()
+                received = 0 if self.paused else self.step()
             except Exception as error:  # the loop must outlive whatever storage does
                 unavailable = isinstance(error, StorageUnavailable)
                 logger.warning("%s: trying again: %s", self.name, error, exc_info=not unavailable)
@@ -147,7 +147,11 @@ class Consumer:
             if received < BATCH:
                 self._bell.wait(poll_s)
 
-    def _consume(self) -> int:
+    def step(self) -> int:
+        """Receives and settles one batch; answers how many messages it had. What the loop does.
+
+        Raises what storage raises, once the batch is given back.
+        """
         messages = self._queue.receive(BATCH, VISIBILITY_S)
         if messages:
             began = time.perf_counter()

@@ -23,6 +23,8 @@ class Lease:
         self._visibility_s = visibility_s
         self._held: dict[str, Message] = {}
         self._batch = 0
+        # The batch of the last look.
+        self._seen = 0
         self._lock = Lock()
         self._closed = Event()
         self._renewer = Thread(target=self._run, name=f"lease-{queue.name}", daemon=True)
@@ -57,14 +59,17 @@ class Lease:
         with self._lock:
             return [self._held[message.id] for message in messages if message.id in self._held]
 
+    def look(self) -> None:
+        """Renews the batch that is held, if it was held at the last look already."""
+        with self._lock:
+            batch, messages = self._batch, list(self._held.values())
+        if messages and batch == self._seen:
+            self._renew(batch, messages)
+        self._seen = batch
+
     def _run(self) -> None:
-        seen = 0
         while not self._closed.wait(self._visibility_s / 3):
-            with self._lock:
-                batch, messages = self._batch, list(self._held.values())
-            if messages and batch == seen:
-                self._renew(batch, messages)
-            seen = batch
+            self.look()
 
     def _renew(self, batch: int, messages: Sequence[Message]) -> None:
         try:

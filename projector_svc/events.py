@@ -129,6 +129,8 @@ class EventHandler:
         deliveries: list[Delivery] = []
         unsettled: dict[Place, Exception] = {}
         rows = self._rows.load(row_id for _, steps in readable for row_id in _row_ids(steps, names))
+        if live and self._announce:
+            rows |= self._reload_repeated(readable, rows, names)
         try:
             for commit, steps in readable:
                 try:
@@ -152,6 +154,21 @@ class EventHandler:
             self._rows.forget(rows)
             raise
         return deliveries, unsettled, {row.id.view for row in lost}
+
+    def _reload_repeated(
+        self, readable: Sequence[Readable], rows: Mapping[RowId, LiveRow], names: Mapping[str, list[str]]
+    ) -> dict[RowId, LiveRow]:
+        """The live rows of repeats, as they are stored: a repeat tells its row again, and what is cached may
+        be older than what another replica has saved and told."""
+        repeated = {
+            row_id
+            for _, steps in readable
+            for envelope, _, targets in steps
+            for target in targets
+            if rows[row_id := target.at(names[target.view.name][0])].reflects(envelope)
+        }
+        self._rows.forget(repeated)
+        return self._rows.load(repeated)
 
     def _steps(self, commit: Commit) -> list[Step]:
         steps = []

@@ -132,4 +132,6 @@ def update_of(target: Target, row: LiveRow, stream: str) -> Update | None:
         data=row.view.SerializeToString(deterministic=True),
         stream=stream,
         stream_version=row.progress[stream][0],
+        # Sums up what each stream has come to: it rises with every save, whichever replica makes it.
+        revision=sum(version for version, _ in row.progress.values()),
     )

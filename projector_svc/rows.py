@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from kernel.contract import Contract
 from kernel.generations import view_of
 from kernel.ports import Row, RowId, ViewStore
-from prism.envelope.v1.envelope_pb2 import Progress, ViewRow
+from prism.envelope.v1.envelope_pb2 import Envelope, Progress, ViewRow
 
 CACHED_ROWS = 10_000
 
@@ -26,6 +26,11 @@ class LiveRow:
     # The stored state that it was made from; None when there is none.
     etag: str | None = None
     changed: bool = False
+
+    def reflects(self, envelope: Envelope) -> bool:
+        """Whether an event is in it already."""
+        version, _ = self.progress.get(envelope.stream, (0, 0))
+        return envelope.version <= version
 
     def stored(self) -> bytes:
         """The row as the store keeps it: the same for the same view and progress, always."""

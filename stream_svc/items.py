@@ -104,10 +104,14 @@ def _items(
             # An owned row whose owner is not said is shown to nobody.
             if view is None or not source.topics or (view.owner_field and not source.owner):
                 return
-            topics, about = tuple(source.topics), (source.topics[0], source.stream)
+            topics = tuple(source.topics)
+            # A row is one thing, whichever of its streams moved it: replicas may tell of it out of order.
+            about, state = (source.topics[0], ""), source.revision
+            if not state:
+                about, state = (source.topics[0], source.stream), source.stream_version
             yield Item(
                 position, view.name, topics, source.owner, source.version, delivery.command_id,
-                about, source.stream_version, source,
+                about, state, source,
             )  # fmt: skip # one line a group of fields
         case Outcome():
             if not source.subject:

@@ -113,7 +113,7 @@ class Reader:
         retry_s = RETRY_S[0]
         while not self._stopping.is_set():
             try:
-                self._step()
+                self.step()
                 self._reached = True
                 retry_s = RETRY_S[0]
             except RedisUnavailable as error:
@@ -129,8 +129,8 @@ class Reader:
                 self._reached = False
                 self._stopping.wait(RETRY_S[1])
 
-    def _step(self) -> None:
-        """Reads once and hands on what came."""
+    def step(self) -> None:
+        """Reads once and hands on what came: what the loop does. Raises one of RedisUnavailable."""
         if not self._loaded.is_set():
             self._load()
             self._reached = True

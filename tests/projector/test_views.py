@@ -140,6 +140,26 @@ def test_a_repeat_adds_nothing_and_is_told_again(shop: Shop) -> None:
     assert len(shop.deliveries) >= 2 * told - 4
 
 
+def test_a_repeat_tells_what_another_replica_has_saved_since(shop: Shop) -> None:
+    shop.do(register())
+    shop.do(add())
+    [first] = shop.storage.events.read("cart-c1")
+    one, shop.handlers["events-views"] = shop.handlers["events-views"], shop.projector("views")
+    shop.do(add())
+    # The first one still has the row in its cache, as it was.
+    shop.storage.queue("events-views").put(pack_commits([first]))
+    one(shop.storage.queue("events-views").receive())
+    assert [update.version for update in shop.deliveries[-1].updates] == [2]
+
+
+def test_an_update_says_how_many_events_its_row_reflects_of_all_streams(shop: Shop) -> None:
+    shop.do(register())
+    shop.do(receive())
+    shop.do(reprice("tea", 450))
+    told = [(u.stream, u.stream_version, u.revision) for d in shop.deliveries for u in d.updates]
+    assert told == [("product-tea", 1, 1), ("stock-tea", 1, 2), ("product-tea", 2, 3)]
+
+
 def test_a_second_projector_goes_on_from_the_rows_of_the_first(shop: Shop) -> None:
     shop.do(register())
     projectors = [shop.projector("views"), shop.projector("views")]

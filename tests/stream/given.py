@@ -42,8 +42,10 @@ def order(id_: str, version: int, owner: str = "alice") -> Update:
     )
 
 
-def product(id_: str, version: int, stream: str = "product", stream_version: int | None = None) -> Update:
-    """A product after an event of one of its streams, its own or its stock's."""
+def product(
+    id_: str, version: int, stream: str = "product", stream_version: int | None = None, revision: int = 0
+) -> Update:
+    """A product after an event of one of its streams, its own or its stock's; the revision counts both's."""
     view = ProductView(product_id=id_, name="Mug", version=version)
     return Update(
         view="product",
@@ -52,6 +54,7 @@ def product(id_: str, version: int, stream: str = "product", stream_version: int
         data=view.SerializeToString(),
         stream=f"{stream}-{id_}",
         stream_version=version if stream_version is None else stream_version,
+        revision=revision,
     )
 
 

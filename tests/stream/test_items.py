@@ -154,6 +154,14 @@ def test_each_stream_of_a_row_counts_for_itself() -> None:
     assert new(repeats, given.delivery(given.product("p1", 5, "stock", 1))) == []
 
 
+def test_an_older_state_of_a_row_told_late_is_left_out_whichever_stream_moved_it() -> None:
+    repeats = Repeats()
+    assert new(repeats, given.delivery(given.product("p1", 1, "stock", 1, revision=2))) == ["product"]
+    # Another replica saved this one before, and told it after.
+    assert new(repeats, given.delivery(given.product("p1", 1, revision=1))) == []
+    assert new(repeats, given.delivery(given.product("p1", 2, revision=3))) == ["product"]
+
+
 def test_a_command_that_failed_and_was_requeued_is_told_of_again() -> None:
     repeats, failed = Repeats(), given.applied("x")
     failed.status = Outcome.FAILED

@@ -281,7 +281,7 @@ class Delivery(_message.Message):
     def __init__(self, command_id: _Optional[str] = ..., updates: _Optional[_Iterable[_Union[Update, _Mapping]]] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., events: _Optional[_Iterable[_Union[Envelope, _Mapping]]] = ...) -> None: ...
 
 class Update(_message.Message):
-    __slots__ = ("view", "topics", "owner", "version", "data", "stream", "stream_version")
+    __slots__ = ("view", "topics", "owner", "version", "data", "stream", "stream_version", "revision")
     VIEW_FIELD_NUMBER: _ClassVar[int]
     TOPICS_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
@@ -289,6 +289,7 @@ class Update(_message.Message):
     DATA_FIELD_NUMBER: _ClassVar[int]
     STREAM_FIELD_NUMBER: _ClassVar[int]
     STREAM_VERSION_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
     view: str
     topics: _containers.RepeatedScalarFieldContainer[str]
     owner: str
@@ -296,4 +297,5 @@ class Update(_message.Message):
     data: bytes
     stream: str
     stream_version: int
-    def __init__(self, view: _Optional[str] = ..., topics: _Optional[_Iterable[str]] = ..., owner: _Optional[str] = ..., version: _Optional[int] = ..., data: _Optional[bytes] = ..., stream: _Optional[str] = ..., stream_version: _Optional[int] = ...) -> None: ...
+    revision: int
+    def __init__(self, view: _Optional[str] = ..., topics: _Optional[_Iterable[str]] = ..., owner: _Optional[str] = ..., version: _Optional[int] = ..., data: _Optional[bytes] = ..., stream: _Optional[str] = ..., stream_version: _Optional[int] = ..., revision: _Optional[int] = ...) -> None: ...

@@ -1,0 +1,215 @@
+"""Whoever sends commands: through the edge's acceptance, with repeats, from several devices, by what they see."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.protobuf.message import Message
+
+from dev.simulation.processes import CONTRACT, Site, acceptance
+from dev.simulation.workload import MERCHANT, Action
+from dev.simulation.world import NEVER, Actor, Process, surviving
+from edge.acceptance import Acceptance, Intent, Receipt
+from edge.problems import KEY_IN_FLIGHT, Problem
+from kernel.ports import RowId
+from kernel.tokens import Caller
+from prism.cart.v1.commands_pb2 import AddItemToCart, ChangeItemQuantity, CheckOutCart, RemoveItemFromCart
+from prism.common.v1.money_pb2 import Money
+from prism.envelope.v1.envelope_pb2 import ViewRow
+from prism.order.v1.commands_pb2 import CancelOrder, PayOrder, ShipOrder
+from prism.order.v1.views_pb2 import OrderView
+from prism.product.v1.commands_pb2 import ChangeProductPrice, DiscontinueProduct, RegisterProduct
+from prism.stock.v1.commands_pb2 import ReceiveStock
+
+TRIES = 8
+# How long a shopper waits for the view that the next step needs.
+LOOKS = 6
+LOOK_S = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A command that was answered with 202."""
+
+    command_id: str
+    stream: str
+    subject: str
+    message: Message
+    action: Action
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What clients were told."""
+
+    accepted: dict[str, Accepted] = field(default_factory=dict)
+    # By action: when it was first sent; its command's id, where it has a key.
+    sent_at: dict[int, float] = field(default_factory=dict)
+    by_key: dict[int, str] = field(default_factory=dict)
+    refused: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+class Client:
+    """One subject, with two devices."""
+
+    def __init__(self, site: Site, ledger: Ledger, subject: str, actions: Sequence[Action]) -> None:
+        self._site = site
+        self._ledger = ledger
+        self._actions = actions
+        role = "merchant" if subject == MERCHANT else "shopper"
+        self._caller = Caller(subject, frozenset({role}), NEVER)
+        self._jobs: list[tuple[list[Action], list[Intent]]] = []
+        world = site.world
+        world.start(subject, Process(f"edge-{subject}"), self._life)
+        self._twin: Actor = world.start(f"{subject}-2", Process(f"edge-{subject}-2"), self._twin_life)
+
+    def _life(self) -> None:
+        world, edge = self._site.world, acceptance(self._site)
+        for actions in _joined(self._actions):
+            world.sleep(actions[0].think_s)
+            intents = [self._intent(action) for action in actions]
+            for action in actions:
+                self._ledger.sent_at[action.number] = world.now
+                self._site.network.note(f"{action}")
+            if actions[0].twin:
+                self._jobs.append((actions, intents))
+                world.wake(self._twin, world.now)
+            edge = self._send(edge, actions, intents)
+            if all(action.keyed for action in actions):
+                for _ in range(actions[0].again):
+                    world.sleep(world.current.dice.choice((0.0, 0.05, 3.0)))
+                    edge = self._send(edge, actions, intents)
+
+    def _twin_life(self) -> None:
+        edge = acceptance(self._site)
+        while True:
+            while self._jobs:
+                edge = self._send(edge, *self._jobs.pop(0))
+            self._site.world.park()
+
+    def _send(self, edge: Acceptance, actions: Sequence[Action], intents: Sequence[Intent]) -> Acceptance:
+        """Until it is accepted, or for so many tries. Answers an edge that lives."""
+        world = self._site.world
+        for _ in range(TRIES):
+            answers: Sequence[Receipt | Problem] | None = None
+            with surviving(world):
+                try:
+                    answers = edge.accept(self._caller, intents, None)
+                except Problem:
+                    self._ledger.refused += 1
+            if answers is None:
+                # The edge is gone, or could not queue it.
+                edge = acceptance(self._site)
+            elif not self._note(actions, intents, answers):
+                return edge
+            world.sleep(world.current.dice.choice((0.1, 1.0)))
+        return edge
+
+    def _note(
+        self, actions: Sequence[Action], intents: Sequence[Intent], answers: Sequence[Receipt | Problem]
+    ) -> bool:
+        """Keeps the receipts; answers whether to try again."""
+        ledger, again = self._ledger, False
+        for action, intent, answer in zip(actions, intents, answers, strict=True):
+            if isinstance(answer, Problem):
+                again = again or answer.kind is KEY_IN_FLIGHT
+                if answer.kind is not KEY_IN_FLIGHT:
+                    ledger.problems.append(f"{action.subject} {action}: {answer.kind.code}")
+                continue
+            self._site.network.note(f"202: {answer.command_id}" + " (replayed)" * answer.replayed)
+            accepted = Accepted(answer.command_id, answer.stream, action.subject, intent.message, action)
+            ledger.accepted[answer.command_id] = accepted
+            if intent.key and ledger.by_key.setdefault(action.number, answer.command_id) != answer.command_id:
+                ledger.problems.append(f"{action.subject} {action}: one key, two commands")
+        return again
+
+    def _intent(self, action: Action) -> Intent:
+        message = self._message(action)
+        version = None
+        if action.if_match:
+            seen = self._look("cart", action.target) or self._look("order", action.target)
+            version = seen.version - (action.if_match == "stale") if seen and seen.version else 1
+        key = f"key-{action.number}" if action.keyed else None
+        return Intent(CONTRACT.commands[message.DESCRIPTOR.full_name], message, key, version)
+
+    def _message(self, action: Action) -> Message:
+        target, product, quantity = action.target, action.product, action.quantity
+        match action.kind:
+            case "register":
+                return RegisterProduct(product_id=target, name=target.title(), price=_eur(action.price))
+            case "reprice":
+                return ChangeProductPrice(product_id=target, price=_eur(action.price))
+            case "receive":
+                return ReceiveStock(product_id=target, quantity=quantity)
+            case "discontinue":
+                return DiscontinueProduct(product_id=target)
+            case "add":
+                return AddItemToCart(cart_id=target, product_id=product, quantity=quantity)
+            case "change":
+                return ChangeItemQuantity(cart_id=target, product_id=product, quantity=quantity)
+            case "remove":
+                return RemoveItemFromCart(cart_id=target, product_id=product)
+            case "check_out":
+                return CheckOutCart(cart_id=target, expected_total=_eur(self._cart_total(action)))
+            case "pay":
+                return PayOrder(order_id=target, amount=_eur(self._order_total(action)))
+            case "cancel":
+                return CancelOrder(order_id=target, reason="changed my mind")
+            case "ship":
+                self._await_status(target, OrderView.PAID)
+                return ShipOrder(order_id=target)
+        raise AssertionError(action.kind)
+
+    def _cart_total(self, action: Action) -> int:
+        total = 1
+        cart = self._look("cart", action.target)
+        for _ in range(LOOKS):
+            if cart and cart.lines:
+                break
+            self._site.world.sleep(LOOK_S)
+            cart = self._look("cart", action.target)
+        if cart and cart.lines:
+            products = [self._look("product", line.product_id) for line in cart.lines]
+            total = sum(
+                line.quantity * (product.price.minor_units if product else line.unit_price.minor_units)
+                for line, product in zip(cart.lines, products, strict=True)
+            )
+        return total + action.wrong
+
+    def _order_total(self, action: Action) -> int:
+        order = self._await_status(action.target, OrderView.CONFIRMED)
+        return (order.total.minor_units if order else 1) + action.wrong
+
+    def _await_status(self, order_id: str, status: int) -> Any:  # noqa: ANN401 # a view, or None
+        for _ in range(LOOKS):
+            order = self._look("order", order_id)
+            if order and order.status == status:
+                return order
+            self._site.world.sleep(LOOK_S)
+        return self._look("order", order_id)
+
+    def _look(self, view: str, key: str) -> Any:  # noqa: ANN401 # each view has its own type
+        return look(self._site, view, key)
+
+
+def look(site: Site, view: str, key: str) -> Any:  # noqa: ANN401 # each view has its own type
+    """The row of a view as it is now, as if the edge answered at once; None for none."""
+    partition = "catalogue" if view == "product" else key
+    stored = site.storage.views.rows.get(RowId(view, partition, key))
+    return CONTRACT.views[view].message.FromString(ViewRow.FromString(stored[0]).data) if stored else None
+
+
+def _joined(actions: Sequence[Action]) -> list[list[Action]]:
+    """Actions in the batches that they are sent in."""
+    batches: list[list[Action]] = []
+    for action in actions:
+        if action.joined and batches and batches[-1][-1].keyed == action.keyed:
+            batches[-1].append(action)
+        else:
+            batches.append([action])
+    return batches
+
+
+def _eur(minor_units: int) -> Money:
+    return Money(currency="EUR", minor_units=minor_units)
