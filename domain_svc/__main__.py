@@ -3,16 +3,17 @@
 from collections.abc import Callable, Sequence
 
 import upcasters
-from domain_svc import outcomes, shop, streams_admin
+from domain_svc import outcomes, shop
+from domain_svc.admin import service as streams_admin
+from domain_svc.admin.consequences import Consequences
+from domain_svc.admin.history import History
+from domain_svc.admin.service import StreamsService
 from domain_svc.commands import CommandHandler
-from domain_svc.consequences import Consequences
 from domain_svc.deciding import Decider
-from domain_svc.history import History
 from domain_svc.lookup import Lookup
 from domain_svc.reacting import PolicyHandler
 from domain_svc.reactions import Reactions
 from domain_svc.streams import Streams
-from domain_svc.streams_admin import StreamsService
 from domain_svc.subscribers import subscribers
 from kernel import contract, worker
 from kernel.clock import now

@@ -11,10 +11,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from domain_svc.arrivals import Arrivals
 from domain_svc.streams import Stream
 from domain_svc.telemetry import Decided
-from kernel import tracing
 from kernel.aggregate import About, Aggregate
 from kernel.contract import Contract
 from kernel.errors import Poison, Rejected, StorageUnavailable, UnknownType
+from kernel.telemetry import tracing
 from prism.envelope.v1.envelope_pb2 import Commit, Envelope, Outcome
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from domain_svc.reactions import Reactions
 from domain_svc.telemetry import tell_sent
-from kernel import tracing
 from kernel.commits import CommitReader, dead_commit
 from kernel.contract import Contract
 from kernel.errors import UnknownType
@@ -15,6 +14,7 @@ from kernel.leaving import leave_commits
 from kernel.packing import check_fits, pack_commands
 from kernel.policy import Policy
 from kernel.ports import Message, Queue
+from kernel.telemetry import tracing
 from kernel.upcasting import EventReader
 from prism.envelope.v1.envelope_pb2 import Envelope
 

@@ -10,11 +10,18 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
-from kernel import contract, tracing
-from kernel.log import Fields, each
-from kernel.metrics import APPEND_CONFLICTS, COMMANDS_DECIDED, DECISION_SECONDS, EVENTS_APPENDED, bound
+from kernel import contract
 from kernel.queues import COMMANDS
-from kernel.trace_context import trace_id_of
+from kernel.telemetry import tracing
+from kernel.telemetry.log import Fields, each
+from kernel.telemetry.metrics import (
+    APPEND_CONFLICTS,
+    COMMANDS_DECIDED,
+    DECISION_SECONDS,
+    EVENTS_APPENDED,
+    bound,
+)
+from kernel.telemetry.trace_context import trace_id_of
 from prism.envelope.v1.envelope_pb2 import Commit, Envelope, Outcome
 
 logger = logging.getLogger(__name__)

@@ -9,9 +9,10 @@ from edge.counters import open_folder
 COUNTERS = open_folder()
 
 from edge.server import EdgeServer  # noqa: E402 the folder must be named before prometheus_client is imported
-from kernel import log, settings  # noqa: E402 the same
+from kernel import settings  # noqa: E402 the same
 from kernel.configuration import check  # noqa: E402 the same
 from kernel.errors import ConfigurationError  # noqa: E402 the same
+from kernel.telemetry import log  # noqa: E402 the same
 
 
 def main() -> None:

@@ -30,8 +30,8 @@ from kernel.errors import StorageUnavailable
 from kernel.outcomes import OutcomeBoard
 from kernel.packing import fits, pack_commands
 from kernel.ports import Queue
+from kernel.telemetry.trace_context import trace_of
 from kernel.tokens import Caller
-from kernel.trace_context import trace_of
 from prism.envelope.v1.envelope_pb2 import Envelope, Outcome, Stages
 
 

@@ -9,10 +9,10 @@ from edge.acceptance import Acceptance
 from edge.batch import add_batch
 from edge.bodies import consumed
 from edge.commands import add_commands
-from edge.docs import add_docs
 from edge.health import add_health
 from edge.limits import limit_of
 from edge.memory import Memory
+from edge.openapi.docs import add_docs
 from edge.outcomes import Outcomes
 from edge.problems import (
     INTERNAL_ERROR,

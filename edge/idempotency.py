@@ -22,7 +22,7 @@ from edge.limits import TOLL_LUA, Toll, refused
 from edge.memory import Memory
 from edge.problems import malformed
 from kernel.contract import Command
-from kernel.metrics import LIMITED, UNLIMITED
+from kernel.telemetry.metrics import LIMITED, UNLIMITED
 
 MAX_KEY_CHARS = 255
 KEEP_S = 24 * 3600

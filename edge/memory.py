@@ -6,9 +6,9 @@ from typing import TypeVar
 
 from redis import Redis
 
-from kernel.metrics import REDIS_UNAVAILABLE
 from kernel.redis import RedisUnavailable, connect
 from kernel.settings import Settings
+from kernel.telemetry.metrics import REDIS_UNAVAILABLE
 
 T = TypeVar("T")
 

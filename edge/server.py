@@ -12,11 +12,11 @@ from gunicorn.workers.base import Worker  # type: ignore[import-untyped] # gunic
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped] # gunicorn ships no types
 from prometheus_client import multiprocess
 
-from kernel import tracing
 from kernel.broken_http import refuse
 from kernel.errors import ConfigurationError
-from kernel.gunicorn_log import GunicornLogger
 from kernel.settings import Settings
+from kernel.telemetry import tracing
+from kernel.telemetry.gunicorn_log import GunicornLogger
 
 # A stopping worker answers what is under way, and then drops what is not done.
 DRAIN_S = 8

@@ -10,12 +10,12 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from edge.callers import caller_of_request, require_role
 from edge.counters import VARIABLE
-from kernel import metrics, tracing
-from kernel.http_telemetry import observe, route
-from kernel.log import each
-from kernel.metrics import COMMANDS_ACCEPTED, bound
+from kernel.telemetry import metrics, tracing
+from kernel.telemetry.log import each
+from kernel.telemetry.metrics import COMMANDS_ACCEPTED, bound
+from kernel.telemetry.requests import observe, route
+from kernel.telemetry.trace_context import trace_id_of, trace_of
 from kernel.tokens import Tokens
-from kernel.trace_context import trace_id_of, trace_of
 from prism.envelope.v1.envelope_pb2 import Envelope
 
 OPERATOR = frozenset({"operator"})

@@ -9,7 +9,7 @@ from gunicorn import util  # type: ignore[import-untyped] # gunicorn ships no ty
 from gunicorn.http import errors  # type: ignore[import-untyped] # gunicorn ships no types
 
 from kernel.browsers import ALWAYS, POLICY
-from kernel.http_telemetry import count_broken
+from kernel.telemetry.requests import count_broken
 
 STATUS_OF = {
     errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,

@@ -20,10 +20,10 @@ from kernel.errors import Poison, StorageUnavailable
 from kernel.handler import DeadLetter, Handler, Left, Unsettled
 from kernel.lease import Lease
 from kernel.leaving import UnknownTypes
-from kernel.log import fields
-from kernel.metrics import EMPTY_RECEIVES
 from kernel.ports import MAX_BODY_BYTES, Message, Queue
-from kernel.queue_telemetry import QueueTelemetry
+from kernel.telemetry.consumers import QueueTelemetry
+from kernel.telemetry.log import fields
+from kernel.telemetry.metrics import EMPTY_RECEIVES
 from prism.admin.v1.admin_pb2 import ConsumerStatus
 from prism.envelope.v1 import envelope_pb2
 

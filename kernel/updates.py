@@ -13,9 +13,9 @@ from typing import Any
 
 from redis import Redis
 
-from kernel.metrics import REDIS_UNAVAILABLE
 from kernel.outcomes import POST_OUTCOME_LUA, keep_s
 from kernel.redis import RedisUnavailable
+from kernel.telemetry.metrics import REDIS_UNAVAILABLE
 from prism.envelope.v1.envelope_pb2 import Delivery
 
 logger = logging.getLogger(__name__)

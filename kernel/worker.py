@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from threading import Event
 from typing import Protocol
 
-from kernel import log, metrics, tracing
 from kernel.configuration import check
 from kernel.consumer import Consumer
 from kernel.errors import ConfigurationError, StorageUnavailable
-from kernel.metrics_server import MetricsServer
 from kernel.ports import Storage
-from kernel.queue_depths import QueueDepths
 from kernel.settings import Settings, load
+from kernel.telemetry import log, metrics, tracing
+from kernel.telemetry.metrics_server import MetricsServer
+from kernel.telemetry.queue_depths import QueueDepths
 from kernel.tokens import open_tokens
 from kernel.worker_server import WorkerServer
 

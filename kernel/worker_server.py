@@ -9,9 +9,9 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from kernel.admin import AdminConsumer, AdminService
+from kernel.admin.operators import Guard
+from kernel.admin.service import AdminConsumer, AdminService
 from kernel.channels import listen
-from kernel.operators import Guard
 from kernel.ports import EventStore
 from kernel.settings import Settings
 from kernel.tokens import Tokens

@@ -19,7 +19,7 @@ from kernel.updates import UpdateLog
 from kernel.worker_server import WorkerServer
 from projector_svc.events import EventHandler
 from projector_svc.projecting import Projector
-from projector_svc.rebuilding import Rebuilding
+from projector_svc.rebuild.rebuilding import Rebuilding
 from projector_svc.rows import Rows
 from projector_svc.shop import PROJECTIONS
 from projector_svc.written import Written

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from kernel import tracing
-from kernel.log import Fields, each
-from kernel.metrics import PROJECTED_SECONDS, PROJECTION_LAG, bound
 from kernel.queues import events_for
-from kernel.trace_context import trace_id_of
+from kernel.telemetry import tracing
+from kernel.telemetry.log import Fields, each
+from kernel.telemetry.metrics import PROJECTED_SECONDS, PROJECTION_LAG, bound
+from kernel.telemetry.trace_context import trace_id_of
 from prism.envelope.v1.envelope_pb2 import Commit, Delivery, Envelope, Outcome
 
 logger = logging.getLogger(__name__)

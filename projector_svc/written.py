@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from kernel.generations import Pointers, Stamps, names_written, number_of, view_of
 from kernel.redis import RedisUnavailable
-from projector_svc import lifecycle
+from projector_svc.rebuild import lifecycle
 
 logger = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """`python -m stream_svc`: serves streams in the foreground, until SIGTERM or SIGINT."""
 
-from kernel import log
+from kernel.telemetry import log
 from kernel.worker import settings_or_exit
 from stream_svc.server import serve
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from threading import Condition
 
 from kernel.contract import Contract
-from kernel.metrics import SSE_RESETS, bound
+from kernel.telemetry.metrics import SSE_RESETS, bound
 from kernel.updates import CAPACITY
 from stream_svc.cursors import NOWHERE, Place, Position
 from stream_svc.items import Expanded, Item

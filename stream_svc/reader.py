@@ -5,8 +5,8 @@ import time
 from threading import Event, Thread
 
 from kernel.contract import Contract
-from kernel.metrics import REDIS_UNAVAILABLE
 from kernel.redis import RedisUnavailable
+from kernel.telemetry.metrics import REDIS_UNAVAILABLE
 from kernel.updates import CAPACITY, START_ID, Entry, UpdateLog
 from prism.admin.v1.admin_pb2 import ConsumerStatus
 from stream_svc.cursors import Position, place_of

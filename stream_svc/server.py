@@ -10,10 +10,10 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped] # 
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped] # gunicorn ships no types
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped] # gunicorn ships no types
 
-from kernel import tracing
 from kernel.broken_http import refuse
-from kernel.gunicorn_log import GunicornLogger
 from kernel.settings import Settings
+from kernel.telemetry import tracing
+from kernel.telemetry.gunicorn_log import GunicornLogger
 from stream_svc.service import Service
 
 # Beyond the streams: threads that say 503 at once, and connections that are kept alive between requests.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from queue import Empty, SimpleQueue
 
-from kernel.metrics import SSE_MESSAGES
+from kernel.telemetry.metrics import SSE_MESSAGES
 
 # What one write to a client carries at most.
 BATCH = 100

@@ -9,12 +9,12 @@ from flask import Flask, Response, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily
 
-from kernel import metrics, tracing
-from kernel.http_telemetry import observe
-from kernel.log import each
-from kernel.metrics import SSE_CLIENTS, STREAM, UPDATE_LAG
+from kernel.telemetry import metrics, tracing
+from kernel.telemetry.log import each
+from kernel.telemetry.metrics import SSE_CLIENTS, STREAM, UPDATE_LAG
+from kernel.telemetry.requests import observe
+from kernel.telemetry.trace_context import trace_id_of
 from kernel.tokens import Tokens
-from kernel.trace_context import trace_id_of
 from kernel.updates import Entry
 from stream_svc.access import identify
 from stream_svc.hub import Hub

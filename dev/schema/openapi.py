@@ -107,7 +107,7 @@ def main() -> None:
     others = [path for path in sys.path if not (Path(path) / "prism" / "options").is_dir()]
     sys.path[:] = [generated, root, *others]
     contract = importlib.import_module("kernel.contract").load()
-    document = importlib.import_module("edge.openapi").build_document(contract, dev=False)
+    document = importlib.import_module("edge.openapi.document").build_document(contract, dev=False)
     json.dump(document, sys.stdout)
 
 

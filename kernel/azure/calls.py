@@ -14,7 +14,7 @@ from azure.core.exceptions import (
 )
 
 from kernel.errors import StorageUnavailable
-from kernel.storage_calls import storage_call
+from kernel.telemetry.storage_calls import storage_call
 
 # Answers to a request of ours that is wrong: a defect, and no reason to try again.
 DEFECTS = {400, 405, 411, 412, 413, 414, 415}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from kernel.errors import StorageUnavailable
-from kernel.storage_calls import storage_call
+from kernel.telemetry.storage_calls import storage_call
 
 # How long a call waits for other processes. Their transactions last a few milliseconds, but SQLite waits
 # in naps and hands the lock to whoever wakes first: with four writers at full speed one waited 1 s.

@@ -13,9 +13,9 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
+from kernel.admin.operators import OPEN_SERVICES
 from kernel.channels import open_channel
 from kernel.contract import GENERATED
-from kernel.operators import OPEN_SERVICES
 from kernel.settings import Settings, load
 from prism.admin.v1.admin_pb2 import ResumeRequest
 from prism.admin.v1.admin_pb2_grpc import AdminStub

@@ -6,7 +6,7 @@ from domain_svc import streams
 from domain_svc.lookup import Lookup
 from kernel.errors import StorageUnavailable
 from kernel.handler import DeadLetter
-from kernel.metrics import storage_calls
+from kernel.telemetry.metrics import storage_calls
 from prism.envelope.v1.envelope_pb2 import CommandMessage, Commit, Outcome
 from tests.commands import add, check_out, receive, register, reprice
 from tests.shop import Shop, command_envelope, decision

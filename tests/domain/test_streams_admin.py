@@ -11,13 +11,15 @@ import grpc
 import msgspec
 import pytest
 
-from domain_svc import history, shop, streams, streams_admin
-from domain_svc.consequences import Consequences
-from domain_svc.history import History
+from domain_svc import shop, streams
+from domain_svc.admin import history
+from domain_svc.admin import service as streams_admin
+from domain_svc.admin.consequences import Consequences
+from domain_svc.admin.history import History
+from domain_svc.admin.service import StreamsService
 from domain_svc.lookup import Lookup
 from domain_svc.reactions import Reactions
 from domain_svc.streams import Streams
-from domain_svc.streams_admin import StreamsService
 from kernel.outcomes import OutcomeBoard
 from kernel.redis import connect
 from kernel.settings import load

@@ -32,7 +32,7 @@ def told(caplog: pytest.LogCaptureFixture, message: str) -> list[dict[str, Any]]
         line
         for record in caplog.records
         if record.getMessage() == message
-        for line in record.prism_fields  # type: ignore[attr-defined] # what kernel.log.each adds
+        for line in record.prism_fields  # type: ignore[attr-defined] # what kernel.telemetry.log.each adds
     ]
 
 

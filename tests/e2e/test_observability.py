@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from dev.demo.client import connect
 from dev.stack import Stack, running
-from kernel import metrics
+from kernel.telemetry import metrics
 from tests.e2e.client import Merchant, Shop, Shopper, accepted, applied, problem
 from tests.otlp import Collector, Received, collecting
 from tests.support import eventually

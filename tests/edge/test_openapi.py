@@ -8,8 +8,8 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 from openapi_spec_validator import validate
 
-from edge.openapi import command_operation
-from edge.schemas import Schemas
+from edge.openapi.document import command_operation
+from edge.openapi.schemas import Schemas
 from tests.edge.client import Edge
 from tests.edge.samples import CONTRACT, ROUTED
 

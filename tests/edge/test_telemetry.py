@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
-from kernel import tracing
+from kernel.telemetry import tracing
 from tests.edge.client import Edge, settings_for
 from tests.edge.samples import BODIES
 from tests.otlp import Collector, collecting
@@ -83,7 +83,7 @@ def test_accepted_commands_are_told_with_their_trace(edge: Edge, caplog: pytest.
         edge.post("/v1/commands", {"commands": entries}, headers={"traceparent": TRACE})
 
     [record] = [record for record in caplog.records if record.getMessage() == "accepted"]
-    assert record.prism_fields == [  # type: ignore[attr-defined] # what kernel.log.each adds
+    assert record.prism_fields == [  # type: ignore[attr-defined] # what kernel.telemetry.log.each adds
         {
             "command_id": envelope.id,
             "stream": envelope.stream,

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from dev.azurite import connection_string, free_ports
-from kernel import metrics
 from kernel.azure import transport
 from kernel.azure.account import DEVELOPMENT_KEY
 from kernel.azure.storage import AzureStorage
 from kernel.embedded.storage import EmbeddedStorage
 from kernel.errors import ConfigurationError, StorageUnavailable
 from kernel.ports import Message, Row, RowId, Storage
+from kernel.telemetry import metrics
 from prism.envelope.v1.envelope_pb2 import Commit, Snapshot
 from tests.engines.conftest import Engine
 

@@ -9,16 +9,16 @@ from typing import Any
 import grpc
 import pytest
 
-from kernel import admin as calls
 from kernel import consumer as consuming
-from kernel import letter_contents
+from kernel.admin import letter_contents
+from kernel.admin import service as calls
 from kernel.consumer import Consumer
 from kernel.dead_letters import DeadLetters
 from kernel.embedded.storage import EmbeddedStorage
 from kernel.handler import DeadLetter, Unsettled
-from kernel.metrics import storage_calls
 from kernel.packing import pack_commands, pack_commits
 from kernel.ports import Message
+from kernel.telemetry.metrics import storage_calls
 from kernel.tokens import open_tokens
 from kernel.worker_server import WorkerServer
 from prism.admin.v1 import admin_pb2, admin_pb2_grpc
@@ -293,7 +293,7 @@ def test_discarding_leaves_in_the_log_who_why_and_what_but_not_what_was_said(
         answer = worker.discard(queue="commands", ids=[*ids[:2], "gone"], reason="a test\nof it")
     assert (answer.discarded, list(answer.missing)) == (2, ["gone"])
     assert [letter.id for letter in worker.list().letters] == ids[2:]
-    told = [record.getMessage() for record in caplog.records if record.name == "kernel.admin"]
+    told = [record.getMessage() for record in caplog.records if record.name == "kernel.admin.service"]
     assert len(told) == 2
     for part in ("olga", ids[0], "commands", r"a test\nof it", command.id, command.type):
         assert part in told[0]

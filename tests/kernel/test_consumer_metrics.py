@@ -93,6 +93,6 @@ def test_a_dead_letter_is_told_without_what_was_in_it(
     consume(storage, "told", handle, [b"1"])
 
     [record] = [record for record in caplog.records if record.getMessage() == "a dead letter"]
-    [told] = record.prism_fields  # type: ignore[attr-defined] # what kernel.log.fields adds
+    [told] = record.prism_fields  # type: ignore[attr-defined] # what kernel.telemetry.log.fields adds
     assert (told["queue"], told["reason"]) == ("told", "ValueError")
     assert "secret-tea" not in caplog.text

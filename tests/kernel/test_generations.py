@@ -18,9 +18,9 @@ from kernel.generations import (
     view_of,
     written,
 )
-from kernel.metrics import storage_calls
 from kernel.ports import ViewStore
 from kernel.redis import RedisUnavailable
+from kernel.telemetry.metrics import storage_calls
 from prism.envelope.v1.envelope_pb2 import Generations
 from tests.redis_server import RedisServer
 

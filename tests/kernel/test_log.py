@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
-from kernel.gunicorn_log import is_worth_logging
-from kernel.log import ATOMIC_BYTES, LineHandler, Style, each, fields, pieces
+from kernel.telemetry.gunicorn_log import is_worth_logging
+from kernel.telemetry.log import ATOMIC_BYTES, LineHandler, Style, each, fields, pieces
 
 ROOT = Path(__file__).parent.parent.parent
 SAY = """
 import logging
-from kernel import log, settings
+from kernel import settings
+from kernel.telemetry import log
 log.set_up(settings.load(), "domain_svc")
 logging.getLogger("here").info("hello", extra=log.fields(stream="cart-c1"))
 """

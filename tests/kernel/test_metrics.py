@@ -7,11 +7,11 @@ import pytest
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from kernel import metrics
 from kernel.dead_letters import DeadLetters
 from kernel.embedded.storage import EmbeddedStorage
-from kernel.metrics import DECLARED, Declared, ManyHistogram, family_of
-from kernel.queue_depths import KEEP_S, QueueDepths
+from kernel.telemetry import metrics
+from kernel.telemetry.metrics import DECLARED, Declared, ManyHistogram, family_of
+from kernel.telemetry.queue_depths import KEEP_S, QueueDepths
 from prism.envelope.v1.envelope_pb2 import DeadLetter
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "operations.md"

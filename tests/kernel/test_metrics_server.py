@@ -9,9 +9,9 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.parser import text_string_to_metric_families
 
-from kernel import metrics_server
-from kernel.metrics_server import MAX_OPEN, MetricsServer
 from kernel.settings import load
+from kernel.telemetry import metrics_server
+from kernel.telemetry.metrics_server import MAX_OPEN, MetricsServer
 from kernel.tokens import issue_dev_token, open_tokens
 from tests.support import eventually
 

@@ -12,8 +12,8 @@ from threading import Thread
 
 import pytest
 
-from kernel import tracing
-from kernel.trace_context import is_sampled, is_traceparent, trace_id_of, trace_of
+from kernel.telemetry import tracing
+from kernel.telemetry.trace_context import is_sampled, is_traceparent, trace_id_of, trace_of
 from tests.otlp import Collector, collecting
 
 ROOT = Path(__file__).parent.parent.parent
@@ -46,10 +46,10 @@ def test_without_a_collector_no_service_loads_the_sdk() -> None:
     program = """
 import sys
 import domain_svc.__main__, projector_svc.__main__, stream_svc.server, edge.app, edge.server
-from kernel import tracing
+from kernel.telemetry import tracing
 tracing.set_up("edge")
 # redis loads the part for metrics where it is installed.
-assert "kernel.spans" not in sys.modules
+assert "kernel.telemetry.spans" not in sys.modules
 assert not [name for name in sys.modules if name.startswith(("opentelemetry.sdk.trace", "opentelemetry.exporter"))]
 """
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT}:{ROOT / 'generated'}"}

@@ -12,7 +12,7 @@ import grpc
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
 
-from kernel.operators import Guard, subject
+from kernel.admin.operators import Guard, subject
 from kernel.settings import load
 from kernel.tokens import issue_dev_token, open_tokens
 from prism.admin.v1 import (

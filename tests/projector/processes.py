@@ -14,13 +14,13 @@ from kernel.generations import Pointers, Stamps, stored_name
 from kernel.ports import RowId
 from prism.admin.v1.projections_pb2 import RowDifference, VerifyResponse, VerifyResult
 from prism.envelope.v1.envelope_pb2 import Generations
-from projector_svc import lifecycle
 from projector_svc import shop as read_side
-from projector_svc.caretaker import SILENT_S
-from projector_svc.filling import Filling
-from projector_svc.rebuilding import Rebuilding
-from projector_svc.retiring import READ_GRACE_S, WRITE_GRACE_S
-from projector_svc.verifying import Verification
+from projector_svc.rebuild import lifecycle
+from projector_svc.rebuild.caretaker import SILENT_S
+from projector_svc.rebuild.filling import Filling
+from projector_svc.rebuild.rebuilding import Rebuilding
+from projector_svc.rebuild.retiring import READ_GRACE_S, WRITE_GRACE_S
+from projector_svc.rebuild.verifying import Verification
 from tests.shop import CONTRACT, READER, Shop, open_shop
 from tests.support import eventually
 

@@ -12,15 +12,16 @@ import pytest
 from redis import Redis
 
 from kernel.generations import LiveNames, number_of
-from kernel.metrics import storage_calls
 from kernel.packing import pack_commits
 from kernel.ports import RowId
 from kernel.projection import Recorded
+from kernel.telemetry.metrics import storage_calls
 from prism.envelope.v1.envelope_pb2 import Commit, Generations
-from projector_svc import filling, lifecycle, written
-from projector_svc.caretaker import SILENT_S
+from projector_svc import written
 from projector_svc.projections.cart import cart as cart_projection
-from projector_svc.retiring import READ_GRACE_S, WRITE_GRACE_S
+from projector_svc.rebuild import filling, lifecycle
+from projector_svc.rebuild.caretaker import SILENT_S
+from projector_svc.rebuild.retiring import READ_GRACE_S, WRITE_GRACE_S
 from tests.commands import add, register
 from tests.projector.processes import Process, World
 from tests.projector.test_views import go_shopping

@@ -25,7 +25,7 @@ from prism.admin.v1.projections_pb2 import (
 )
 from prism.admin.v1.projections_pb2_grpc import ProjectionsStub
 from prism.envelope.v1.envelope_pb2 import Commit
-from projector_svc import admin, filling
+from projector_svc.rebuild import filling, service
 from tests.commands import add
 from tests.kernel.workers import free_port
 from tests.projector.processes import ALL, Process, World
@@ -236,7 +236,7 @@ def test_one_verification_runs_at_a_time_and_hanging_up_ends_it(world: World, op
 def test_followers_are_bounded(world: World, operator: Operated) -> None:
     fill_carts(world, 3)
     operator.gate.close()
-    following = [operator.call("Rebuild", RebuildRequest(view="cart")) for _ in range(admin.MAX_FOLLOWERS)]
+    following = [operator.call("Rebuild", RebuildRequest(view="cart")) for _ in range(service.MAX_FOLLOWERS)]
     for answers in following:
         next(answers)
     refused(lambda: operator.call("Rebuild", RebuildRequest(view="cart")), grpc.StatusCode.RESOURCE_EXHAUSTED)

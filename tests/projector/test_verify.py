@@ -11,7 +11,7 @@ from prism.admin.v1.projections_pb2 import FieldDifference, RebuildProgress, Row
 from prism.cart.v1.views_pb2 import CartView
 from prism.envelope.v1.envelope_pb2 import Progress, ViewRow
 from prism.sales.v1.views_pb2 import SalesDay
-from projector_svc import comparing, verifying
+from projector_svc.rebuild import comparing, verifying
 from projector_svc.rows import LiveRow
 from tests.commands import add
 from tests.projector.processes import World

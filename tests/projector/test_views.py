@@ -17,7 +17,7 @@ from prism.cart.v1.views_pb2 import CartView
 from prism.order.v1.views_pb2 import OrderView
 from prism.product.v1.commands_pb2 import DiscontinueProduct
 from prism.product.v1.views_pb2 import ProductView
-from projector_svc.rebuilding import Rebuilding
+from projector_svc.rebuild.rebuilding import Rebuilding
 from projector_svc.shop import PROJECTIONS
 from tests.commands import add, cancel, check_out, pay, receive, register, reprice, ship
 from tests.shop import CONTRACT, READER, Shop, open_shop

@@ -7,17 +7,17 @@ from typing import NoReturn
 
 import grpc
 
+from kernel.admin.operators import subject
 from kernel.contract import Contract, View
 from kernel.generations import Pointers
-from kernel.operators import subject
 from prism.admin.v1 import projections_pb2, projections_pb2_grpc
 from prism.admin.v1.projections_pb2 import RebuildProgress
 from prism.envelope.v1.envelope_pb2 import Generations
-from projector_svc import lifecycle
-from projector_svc.caretaker import Caretaker
-from projector_svc.filling import Unprojectable
-from projector_svc.progress import progress_of, progress_of_build
-from projector_svc.sharing import computing
+from projector_svc.rebuild import lifecycle
+from projector_svc.rebuild.caretaker import Caretaker
+from projector_svc.rebuild.filling import Unprojectable
+from projector_svc.rebuild.progress import progress_of, progress_of_build
+from projector_svc.rebuild.sharing import computing
 
 # Each holds a thread of the server.
 MAX_FOLLOWERS = 4

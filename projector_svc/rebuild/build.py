@@ -10,9 +10,9 @@ from kernel.errors import StorageUnavailable
 from kernel.generations import Stamps
 from kernel.redis import RedisUnavailable
 from prism.envelope.v1.envelope_pb2 import Generations
-from projector_svc.filling import Filling, Unprojectable
-from projector_svc.lifecycle import Work, work_of
-from projector_svc.sharing import computing
+from projector_svc.rebuild.filling import Filling, Unprojectable
+from projector_svc.rebuild.lifecycle import Work, work_of
+from projector_svc.rebuild.sharing import computing
 
 logger = logging.getLogger(__name__)
 RETRY_S = 0.5

@@ -1,6 +1,6 @@
 """What a consumer tells of its queue, in metrics."""
 
-from kernel.metrics import BATCH_MESSAGES, BATCH_SECONDS, DEAD_LETTERED, HANDLED, LEFT, RETRIED
+from kernel.telemetry.metrics import BATCH_MESSAGES, BATCH_SECONDS, DEAD_LETTERED, HANDLED, LEFT, RETRIED
 
 
 class QueueTelemetry:

@@ -8,10 +8,10 @@ from typing import NoReturn
 import grpc
 import msgspec
 
-from domain_svc.consequences import Consequences, Memory, Traced
-from domain_svc.history import History
+from domain_svc.admin.consequences import Consequences, Memory, Traced
+from domain_svc.admin.history import History
+from kernel.admin.decoded import decoded
 from kernel.contract import Contract
-from kernel.decoded import decoded
 from kernel.errors import Poison, UnknownType
 from kernel.outcomes import OutcomeBoard
 from kernel.upcasting import EventReader

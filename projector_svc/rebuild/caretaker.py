@@ -19,11 +19,11 @@ from kernel.generations import Pointers, Stamps, names_written, stored_name
 from kernel.ports import ViewStore
 from kernel.redis import RedisUnavailable
 from prism.envelope.v1.envelope_pb2 import Generations
-from projector_svc import lifecycle
-from projector_svc.build import Build
-from projector_svc.filling import Filling
-from projector_svc.observing import Since
-from projector_svc.retiring import Retiring
+from projector_svc.rebuild import lifecycle
+from projector_svc.rebuild.build import Build
+from projector_svc.rebuild.filling import Filling
+from projector_svc.rebuild.observing import Since
+from projector_svc.rebuild.retiring import Retiring
 
 logger = logging.getLogger(__name__)
 

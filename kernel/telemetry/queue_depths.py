@@ -10,8 +10,8 @@ from prometheus_client.metrics_core import GaugeMetricFamily
 
 from kernel.dead_letters import DeadLetters
 from kernel.errors import StorageUnavailable
-from kernel.metrics import DEAD_LETTERS, DECLARED, QUEUE_AGE, QUEUE_MESSAGES
 from kernel.ports import Depth, Storage
+from kernel.telemetry.metrics import DEAD_LETTERS, DECLARED, QUEUE_AGE, QUEUE_MESSAGES
 
 logger = logging.getLogger(__name__)
 

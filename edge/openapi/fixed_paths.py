@@ -4,7 +4,7 @@ from typing import Any
 
 from edge import problems
 from edge.batch import MAX_COMMANDS
-from edge.responses import header_refs, json_answer, problem_answers, ref
+from edge.openapi.responses import header_refs, json_answer, problem_answers, ref
 from kernel.tokens import ROLES
 
 Json = dict[str, Any]

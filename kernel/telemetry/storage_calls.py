@@ -3,7 +3,7 @@
 import time
 from types import TracebackType
 
-from kernel.metrics import STORAGE_CALLS, STORAGE_SECONDS, bound
+from kernel.telemetry.metrics import STORAGE_CALLS, STORAGE_SECONDS, bound
 
 _calls = bound(STORAGE_CALLS)
 _seconds = bound(STORAGE_SECONDS)

@@ -77,7 +77,7 @@ def _histogram(
 
 
 def _gauge(name: str, meaning: str, services: tuple[str, ...], *labels: str) -> str:
-    """A gauge that kernel.queue_depths, or its service, asks for when it is scraped."""
+    """A gauge that kernel.telemetry.queue_depths, or its service, asks for when it is scraped."""
     DECLARED.append(Declared(name, "gauge", labels, services, meaning))
     return name
 

@@ -16,10 +16,10 @@ Handlers work in batches, and a span is known only when its batch is done. So it
 import os
 from typing import TYPE_CHECKING
 
-from kernel.trace_context import Attributes, Kind, is_sampled, next_span
+from kernel.telemetry.trace_context import Attributes, Kind, is_sampled, next_span
 
 if TYPE_CHECKING:
-    from kernel.spans import Spans
+    from kernel.telemetry.spans import Spans
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
@@ -33,7 +33,7 @@ def set_up(service: str) -> None:
         return
     if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return
-    from kernel.spans import Spans
+    from kernel.telemetry.spans import Spans
 
     _spans = Spans(service)
 

@@ -5,11 +5,11 @@ from typing import Any
 from edge import problems
 from edge.batch import MAX_COMMANDS
 from edge.commands import takes_empty_body
-from edge.comments import comment
 from edge.descriptors import descriptor_of
-from edge.fixed_paths import command_schemas, fixed_paths
-from edge.responses import HEADERS, json_answer, problem_answers, ref
-from edge.schemas import Schemas, deprecation, describe, is_required, message_rules
+from edge.openapi.comments import comment
+from edge.openapi.fixed_paths import command_schemas, fixed_paths
+from edge.openapi.responses import HEADERS, json_answer, problem_answers, ref
+from edge.openapi.schemas import Schemas, deprecation, describe, is_required, message_rules
 from kernel import VERSION
 from kernel.contract import Command, Contract, Query, Route
 

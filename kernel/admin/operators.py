@@ -15,8 +15,8 @@ from google.protobuf.message import Message
 
 from kernel.errors import StorageUnavailable
 from kernel.issuer import KeysUnavailable
-from kernel.log import fields
-from kernel.metrics import ADMIN_CALLS, bound
+from kernel.telemetry.log import fields
+from kernel.telemetry.metrics import ADMIN_CALLS, bound
 from kernel.tokens import InvalidToken, Tokens
 
 # Asked by programs that have no token. With PRISM_GRPC_CA, by those alone that have a certificate.

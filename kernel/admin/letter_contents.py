@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 
 from google.protobuf.message import DecodeError
 
+from kernel.admin.decoded import decoded
 from kernel.contract import Contract
-from kernel.decoded import decoded
 from kernel.ports import EventStore
 from kernel.queues import COMMANDS
 from prism.admin.v1.admin_pb2 import DeadLetterItem, DeadLetterSummary

@@ -5,7 +5,7 @@ from functools import cache
 
 from flask import Flask, Response, g, request
 
-from kernel.metrics import HTTP_REQUESTS, HTTP_SECONDS, bound
+from kernel.telemetry.metrics import HTTP_REQUESTS, HTTP_SECONDS, bound
 
 # A label's values must be few, and a request can name any method.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -11,7 +11,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, MethodDescriptor
 
 from buf.validate import validate_pb2
-from edge.comments import comment
+from edge.openapi.comments import comment
 
 Schema = dict[str, Any]
 

@@ -7,7 +7,7 @@ import msgspec
 from flask import Flask, Response, render_template
 from markupsafe import Markup, escape
 
-from edge.openapi import build_document
+from edge.openapi.document import build_document
 from kernel.contract import Contract
 
 VERBS = ["get", "post", "put", "patch", "delete"]

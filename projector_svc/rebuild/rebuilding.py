@@ -12,11 +12,11 @@ from kernel.ports import Storage
 from kernel.projection import Projection
 from kernel.upcasting import EventReader
 from prism.admin.v1.projections_pb2 import VerifyResponse
-from projector_svc.admin import ProjectionsService
-from projector_svc.caretaker import Caretaker
-from projector_svc.filling import Filling
+from projector_svc.rebuild.caretaker import Caretaker
+from projector_svc.rebuild.filling import Filling
+from projector_svc.rebuild.service import ProjectionsService
+from projector_svc.rebuild.verifying import Verification
 from projector_svc.rows import Rows
-from projector_svc.verifying import Verification
 from projector_svc.written import Written
 
 

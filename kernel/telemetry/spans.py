@@ -1,4 +1,4 @@
-"""Spans by OpenTelemetry. Imported by kernel.tracing alone, and only where a collector is configured: it
+"""Spans by OpenTelemetry. Imported by kernel.telemetry.tracing alone, and only where a collector is configured: it
 takes 10 MiB and a quarter of a second."""
 
 import logging
@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from kernel import VERSION
-from kernel.trace_context import Attributes, Kind, is_traceparent
+from kernel.telemetry.trace_context import Attributes, Kind, is_traceparent
 
 # What the end of a process waits for spans to be sent; a collector that is away gets none.
 FLUSH_S = 1.5

@@ -12,8 +12,8 @@ from threading import Thread
 from kernel.generations import READERS_TTL_S, Pointers, stored_name
 from kernel.ports import ViewStore
 from prism.envelope.v1.envelope_pb2 import Generations
-from projector_svc import lifecycle
-from projector_svc.observing import Since
+from projector_svc.rebuild import lifecycle
+from projector_svc.rebuild.observing import Since
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from gunicorn import glogging  # type: ignore[import-untyped] # gunicorn ships n
 
 
 class GunicornLogger(glogging.Logger):  # type: ignore[misc] # the same
-    """gunicorn's `logger_class`: its messages go to the root logger, which kernel.log has set up."""
+    """gunicorn's `logger_class`: its messages go to the root logger, which kernel.telemetry.log has set up."""
 
     def setup(self, cfg: Any) -> None:  # noqa: ANN401 # gunicorn's Config
         """Takes the place of handlers and formats of its own."""

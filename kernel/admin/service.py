@@ -10,11 +10,13 @@ from typing import NoReturn, Protocol
 import grpc
 import psutil
 
-from kernel import VERSION, contract, metrics, operators
+from kernel import VERSION, contract
+from kernel.admin import operators
+from kernel.admin.letter_contents import opened, summary
 from kernel.consumer import Consumer
 from kernel.dead_letters import DeadLetters, is_id, latest_id
-from kernel.letter_contents import opened, summary
 from kernel.ports import EventStore
+from kernel.telemetry import metrics
 from prism.admin.v1 import admin_pb2, admin_pb2_grpc
 from prism.envelope.v1.envelope_pb2 import DeadLetter
 

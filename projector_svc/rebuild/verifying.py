@@ -23,11 +23,11 @@ from kernel.projection import Projection
 from kernel.queues import COMMANDS, events_for
 from kernel.upcasting import EventReader
 from prism.admin.v1.projections_pb2 import RebuildProgress, RowDifference, VerifyResponse, VerifyResult
-from projector_svc.build import Rate
-from projector_svc.comparing import differences
-from projector_svc.filling import Filling
-from projector_svc.progress import progress_of
 from projector_svc.projecting import take
+from projector_svc.rebuild.build import Rate
+from projector_svc.rebuild.comparing import differences
+from projector_svc.rebuild.filling import Filling
+from projector_svc.rebuild.progress import progress_of
 from projector_svc.rows import LiveRow, Rows, decode
 
 logger = logging.getLogger(__name__)

@@ -1,0 +1,1 @@
+"""Views built anew beside the live ones, and checked against the events."""
