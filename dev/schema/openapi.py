@@ -1,11 +1,13 @@
 """What a change of the contracts does to the API's description.
 
 The edge builds the description from the contracts. Here it builds one for either version, each in a process
-of its own, and both with today's edge: whatever differs comes from the contracts.
+of its own, and both with today's edge: whatever differs comes from the contracts. What the edge itself is
+made of, the envelope, the options and the workers' services, is today's as well, and in no description.
 """
 
 import importlib
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,8 @@ from typing import Any
 Json = dict[str, Any]
 # An operation that is described otherwise in more places than these is best read in /docs.
 MOST = 12
+# Contracts that the edge's own code needs in today's shape.
+MECHANISM = ("prism/admin/", "prism/envelope/", "prism/mesh/", "prism/options/")
 
 
 class NotDescribed(Exception):
@@ -26,13 +30,15 @@ class NotDescribed(Exception):
 @lru_cache(maxsize=4)
 def describe(image: bytes) -> Json:
     """The OpenAPI document of an image's contracts, to be read only. Takes half a second, once an image."""
-    from dev.protos import IMAGE, ROOT
+    from dev.protos import GENERATED, IMAGE, ROOT
     from dev.schema.compiling import write_modules
     from dev.schema.contracts import Contracts
 
-    files = [file.name for file in Contracts("", image).files]
+    files = [f.name for f in Contracts("", image).files if not f.name.startswith(MECHANISM)]
     with tempfile.TemporaryDirectory() as generated:
         write_modules(image, [*files, "buf/validate/validate.proto"], Path(generated), stubs=True)
+        for folder in MECHANISM:
+            shutil.copytree(GENERATED / folder, Path(generated) / folder, dirs_exist_ok=True)
         # The edge takes its texts from here.
         (Path(generated) / IMAGE).write_bytes(image)
         program = [sys.executable, "-P", "-B", __file__, generated, str(ROOT)]

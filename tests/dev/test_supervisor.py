@@ -84,7 +84,10 @@ def test_a_program_that_is_stopped_stays_stopped(supervisor: Supervisor, folder:
 
 def test_stop_lets_programs_finish_and_leaves_no_process(supervisor: Supervisor, folder: Path) -> None:
     eventually(lambda: "started" in (folder / "first.log").read_text())
-    started = psutil.Process().children(recursive=True)
+    # Other tests' processes are this one's children, too.
+    parent = psutil.Process(supervisor.states()["first"].pid).parent()
+    assert parent
+    started = [parent, *parent.children(recursive=True)]
 
     supervisor.stop()
 

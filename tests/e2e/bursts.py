@@ -93,7 +93,7 @@ class Burst:
         with what came after it, and told as one update.
         """
         ids = Counter(id_ for ids in self._accepted.values() for id_ in ids)
-        eventually(lambda: len(self.stream.of("commands")) >= ids.total())
+        eventually(lambda: len(self.stream.of("commands")) >= ids.total(), timeout_s=PATIENCE_S)
         assert [update.data for update in self.stream.updates if update.event == "reset"] == []
         assert Counter(update.command_id for update in self.stream.of("commands")) == ids
         for cart, accepted in self._accepted.items():

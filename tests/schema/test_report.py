@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from dev.protos import ROOT
 from dev.schema.__main__ import main
 from dev.schema.compiling import image_of
 from dev.schema.report import BREAKING, COMPATIBLE, UPCASTER, gather, report
@@ -53,6 +54,10 @@ def test_the_report_tells_whom_a_change_concerns(tree: Tree) -> None:
     assert "`prism.cart.v1.CartCleared` is left" in notes
     assert "ABANDONED` is a bare number" in notes
     assert "packed` is a new choice of a oneof" in notes
+
+
+def test_the_latest_release_is_described_by_today_s_edge() -> None:
+    assert "not compared" not in report(ROOT)
 
 
 def report_sections(tree: Tree) -> dict[str, str]:
