@@ -13,6 +13,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-
 from prometheus_client import multiprocess
 
 from kernel.broken_http import refuse
+from kernel.collector import calm_collector
 from kernel.errors import ConfigurationError
 from kernel.settings import Settings
 from kernel.telemetry import tracing
@@ -86,6 +87,7 @@ def gunicorn_config(settings: Settings) -> dict[str, Any]:
         "logger_class": GunicornLogger,
         "control_socket_disable": True,
         "post_fork": begin_worker,
+        "post_worker_init": lambda worker: calm_collector(),
         "worker_exit": end_worker,
         "child_exit": forget_worker,
     }

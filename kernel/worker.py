@@ -1,6 +1,5 @@
 """The life of a worker process: start, run until told to end, drain."""
 
-import gc
 import logging
 import signal
 import sys
@@ -9,6 +8,7 @@ from collections.abc import Callable, Sequence
 from threading import Event
 from typing import Protocol
 
+from kernel.collector import calm_collector
 from kernel.configuration import check
 from kernel.consumer import Consumer
 from kernel.errors import ConfigurationError, StorageUnavailable
@@ -81,8 +81,7 @@ def run(
     ended = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    # What is loaded by now stays: the collector need not look at it again and again.
-    gc.freeze()
+    calm_collector()
     for consumer in consumers:
         consumer.start()
     for task in tasks:

@@ -11,6 +11,7 @@ from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped] # gunicorn 
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped] # gunicorn ships no types
 
 from kernel.broken_http import refuse
+from kernel.collector import calm_collector
 from kernel.settings import Settings
 from kernel.telemetry import tracing
 from kernel.telemetry.gunicorn_log import GunicornLogger
@@ -81,7 +82,7 @@ class Server(BaseApplication):  # type: ignore[misc] # the same
             "loglevel": self._settings.prism_log_level.lower(),
             "proc_name": "stream_svc",
             "control_socket_disable": True,
-            "post_worker_init": lambda worker: self._started().start(),
+            "post_worker_init": lambda worker: self._start(),
             "worker_exit": lambda arbiter, worker: self._stop(),
         }
         for name, value in options.items():
@@ -97,6 +98,10 @@ class Server(BaseApplication):  # type: ignore[misc] # the same
         """Ends every stream of this process."""
         if self._service:
             self._service.end_streams()
+
+    def _start(self) -> None:
+        self._started().start()
+        calm_collector()
 
     def _started(self) -> Service:
         assert self._service, "gunicorn loads the application first"

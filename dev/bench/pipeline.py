@@ -21,6 +21,7 @@ from dev.bench.figures import Rate, rate
 from dev.bench.yardstick import Shop
 from domain_svc.__main__ import DomainService
 from kernel import settings
+from kernel.collector import calm_collector
 from kernel.dead_letters import DeadLetters
 from kernel.embedded.storage import EmbeddedStorage
 from kernel.ports import Message, Queue
@@ -146,6 +147,8 @@ def run_prism(folder: Path, commands: int, a_message: int) -> float:
     carts = shop.cart_ids(CARTS)
     fill(storage, [shop.register(product_id) for product_id in shop.PRODUCTS], 1)
     fill(storage, [shop.add(*item) for item in islice(shop.items(carts), CARTS)], 1)
+    # As the service does when it has started.
+    calm_collector()
     service.commands.start()
     try:
         drained(storage)
