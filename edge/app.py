@@ -21,7 +21,6 @@ from edge.problems import (
     ROUTE_NOT_FOUND,
     STORAGE_UNAVAILABLE,
     Problem,
-    document,
     problem_response,
     unavailable,
 )
@@ -33,6 +32,7 @@ from kernel import contract, tokens
 from kernel.browsers import read_origins, secured, shared
 from kernel.doorbell import Bell
 from kernel.errors import StorageUnavailable
+from kernel.problems import document
 from kernel.queues import COMMANDS
 from kernel.settings import Settings
 from kernel.storage import open_storage

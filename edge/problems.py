@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 from flask import Response
 
-MEDIA_TYPE = "application/problem+json"
+from kernel.problems import MEDIA_TYPE, document
+
 # What a client waits before it tries again what storage or a doubled request refused.
 RETRY_AFTER_S = 1
 
@@ -103,19 +104,6 @@ class Problem(Exception):
     def response(self) -> Response:
         """The problem as an answer of its own."""
         return problem_response(self.kind.status, self.document(), self.headers)
-
-
-def document(status: int, code: str, detail: str, more: Mapping[str, Any]) -> dict[str, Any]:
-    """A problem as a JSON object."""
-    title = HTTPStatus(status).phrase
-    return {
-        "type": "about:blank",
-        "title": title,
-        "status": int(status),
-        "detail": detail,
-        "code": code,
-        **more,
-    }
 
 
 def problem_response(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> Response:

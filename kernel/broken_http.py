@@ -9,6 +9,7 @@ from gunicorn import util  # type: ignore[import-untyped] # gunicorn ships no ty
 from gunicorn.http import errors  # type: ignore[import-untyped] # gunicorn ships no types
 
 from kernel.browsers import ALWAYS, POLICY
+from kernel.problems import MEDIA_TYPE, document
 from kernel.telemetry.requests import count_broken
 
 STATUS_OF = {
@@ -30,17 +31,10 @@ def refuse(client: socket.socket, error: BaseException) -> None:
         status, code, detail = HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "A defect of the service."
         logger.error("a request failed outside the application: %s", type(error).__name__)
     count_broken(status.value)
-    document = {
-        "type": "about:blank",
-        "title": status.phrase,
-        "status": status.value,
-        "detail": detail,
-        "code": code,
-    }
-    body = json.dumps(document).encode()
+    body = json.dumps(document(status, code, detail)).encode()
     headers = {
         "Connection": "close",
-        "Content-Type": "application/problem+json",
+        "Content-Type": MEDIA_TYPE,
         "Content-Length": str(len(body)),
         "Cache-Control": "no-store",
         **dict((*ALWAYS, POLICY)),

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from http import HTTPStatus
 
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-MEDIA_TYPE = "application/problem+json"
+from kernel.problems import MEDIA_TYPE, document
+
 # What a client waits that finds no place: `retry:` of a stream is the same.
 RETRY_AFTER_S = 2
 _CODES = {404: "ROUTE_NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
@@ -65,14 +65,8 @@ def answer_with_problems(app: Flask) -> None:
 
 
 def _response(status: int, code: str, detail: str, headers: Mapping[str, str]) -> Response:
-    body = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "code": code,
-    }
-    response = Response(json.dumps(body), status, content_type=MEDIA_TYPE)
+    body = json.dumps(document(status, code, detail))
+    response = Response(body, status, content_type=MEDIA_TYPE)
     response.headers.update(headers)
     response.headers["Cache-Control"] = "no-store"
     return response

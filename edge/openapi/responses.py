@@ -5,6 +5,7 @@ from typing import Any
 
 from edge import problems
 from edge.problems import Kind
+from kernel.problems import MEDIA_TYPE
 
 Json = dict[str, Any]
 
@@ -45,7 +46,7 @@ def _problem_answer(kinds: list[Kind], rejections: Sequence[str], status: int) -
         texts.append(f"Waited for, and rejected: {named}.")
     codes = [*(kind.code for kind in kinds), *rejections]
     schema = {"allOf": [ref("schemas", "Problem"), {"properties": {"code": {"enum": codes}}}]}
-    answer: Json = {"description": " ".join(texts), "content": {problems.MEDIA_TYPE: {"schema": schema}}}
+    answer: Json = {"description": " ".join(texts), "content": {MEDIA_TYPE: {"schema": schema}}}
     headers = [name for kind in kinds for name in PROBLEM_HEADERS.get(kind, ())]
     if rejections:
         headers.append("PreferenceApplied")

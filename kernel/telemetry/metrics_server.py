@@ -17,6 +17,7 @@ from threading import BoundedSemaphore, Event, Thread
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from kernel.issuer import KeysUnavailable
+from kernel.problems import MEDIA_TYPE, document
 from kernel.tokens import InvalidToken, Tokens
 
 logger = logging.getLogger(__name__)
@@ -149,14 +150,7 @@ def read_head(client: socket.socket, clock: Callable[[], float] = time.monotonic
 
 def problem(status: HTTPStatus, code: str, detail: str, headers: str = "") -> bytes:
     """An error, as every port of Prism answers it."""
-    document = {
-        "type": "about:blank",
-        "title": status.phrase,
-        "status": status.value,
-        "detail": detail,
-        "code": code,
-    }
-    return answer(status, "application/problem+json", json.dumps(document).encode(), headers)
+    return answer(status, MEDIA_TYPE, json.dumps(document(status, code, detail)).encode(), headers)
 
 
 def answer(status: HTTPStatus, content_type: str, body: bytes, headers: str = "") -> bytes:
