@@ -4,7 +4,7 @@
     storage    queues, events and views in memory        redis      Redis in memory
     processes  the real services, able to die            workload   what shoppers and merchants do
     clients    who sends it                              watchers   who follows the stream
-    checks     the promises, at rest                     run        one seed, from start to verdict
+    checks     the promises, and what only a run shows   run        one seed, from start to verdict
     shrinking  the shortest history that fails           mutants    planted bugs, to see them found
 
 The code under test is the real one: the services' handlers, policies and projections, their wiring, the

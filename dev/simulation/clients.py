@@ -6,6 +6,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from dev.promises.history import Accepted
 from dev.simulation.processes import CONTRACT, Site, acceptance
 from dev.simulation.workload import MERCHANT, Action
 from dev.simulation.world import NEVER, Actor, Process, surviving
@@ -25,17 +26,6 @@ TRIES = 8
 # How long a shopper waits for the view that the next step needs.
 LOOKS = 6
 LOOK_S = 0.7
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """A command that was answered with 202."""
-
-    command_id: str
-    stream: str
-    subject: str
-    message: Message
-    action: Action
 
 
 @dataclass(slots=True)
@@ -118,7 +108,10 @@ class Client:
                     ledger.problems.append(f"{action.subject} {action}: {answer.kind.code}")
                 continue
             self._site.network.note(f"202: {answer.command_id}" + " (replayed)" * answer.replayed)
-            accepted = Accepted(answer.command_id, answer.stream, action.subject, intent.message, action)
+            accepted = Accepted(
+                answer.command_id, answer.stream, action.subject, intent.message, str(action),
+                ledger.sent_at[action.number],
+            )  # fmt: skip # one line a group of fields
             ledger.accepted[answer.command_id] = accepted
             if intent.key and ledger.by_key.setdefault(action.number, answer.command_id) != answer.command_id:
                 ledger.problems.append(f"{action.subject} {action}: one key, two commands")
