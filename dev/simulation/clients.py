@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from google.protobuf.message import Message
-
 from dev.promises.history import Accepted
+from dev.simulation.messages import message_of
 from dev.simulation.processes import CONTRACT, Site, acceptance
 from dev.simulation.workload import MERCHANT, Action
 from dev.simulation.world import NEVER, Actor, Process, surviving
@@ -14,18 +13,9 @@ from edge.acceptance import Acceptance, Intent, Receipt
 from edge.problems import KEY_IN_FLIGHT, Problem
 from kernel.ports import RowId
 from kernel.tokens import Caller
-from prism.cart.v1.commands_pb2 import AddItemToCart, ChangeItemQuantity, CheckOutCart, RemoveItemFromCart
-from prism.common.v1.money_pb2 import Money
 from prism.envelope.v1.envelope_pb2 import ViewRow
-from prism.order.v1.commands_pb2 import CancelOrder, PayOrder, ShipOrder
-from prism.order.v1.views_pb2 import OrderView
-from prism.product.v1.commands_pb2 import ChangeProductPrice, DiscontinueProduct, RegisterProduct
-from prism.stock.v1.commands_pb2 import ReceiveStock
 
 TRIES = 8
-# How long a shopper waits for the view that the next step needs.
-LOOKS = 6
-LOOK_S = 0.7
 
 
 @dataclass(slots=True)
@@ -118,69 +108,13 @@ class Client:
         return again
 
     def _intent(self, action: Action) -> Intent:
-        message = self._message(action)
+        message = message_of(action, self._look, self._site.world.sleep)
         version = None
         if action.if_match:
             seen = self._look("cart", action.target) or self._look("order", action.target)
             version = seen.version - (action.if_match == "stale") if seen and seen.version else 1
         key = f"key-{action.number}" if action.keyed else None
         return Intent(CONTRACT.commands[message.DESCRIPTOR.full_name], message, key, version)
-
-    def _message(self, action: Action) -> Message:
-        target, product, quantity = action.target, action.product, action.quantity
-        match action.kind:
-            case "register":
-                return RegisterProduct(product_id=target, name=target.title(), price=_eur(action.price))
-            case "reprice":
-                return ChangeProductPrice(product_id=target, price=_eur(action.price))
-            case "receive":
-                return ReceiveStock(product_id=target, quantity=quantity)
-            case "discontinue":
-                return DiscontinueProduct(product_id=target)
-            case "add":
-                return AddItemToCart(cart_id=target, product_id=product, quantity=quantity)
-            case "change":
-                return ChangeItemQuantity(cart_id=target, product_id=product, quantity=quantity)
-            case "remove":
-                return RemoveItemFromCart(cart_id=target, product_id=product)
-            case "check_out":
-                return CheckOutCart(cart_id=target, expected_total=_eur(self._cart_total(action)))
-            case "pay":
-                return PayOrder(order_id=target, amount=_eur(self._order_total(action)))
-            case "cancel":
-                return CancelOrder(order_id=target, reason="changed my mind")
-            case "ship":
-                self._await_status(target, OrderView.PAID)
-                return ShipOrder(order_id=target)
-        raise AssertionError(action.kind)
-
-    def _cart_total(self, action: Action) -> int:
-        total = 1
-        cart = self._look("cart", action.target)
-        for _ in range(LOOKS):
-            if cart and cart.lines:
-                break
-            self._site.world.sleep(LOOK_S)
-            cart = self._look("cart", action.target)
-        if cart and cart.lines:
-            products = [self._look("product", line.product_id) for line in cart.lines]
-            total = sum(
-                line.quantity * (product.price.minor_units if product else line.unit_price.minor_units)
-                for line, product in zip(cart.lines, products, strict=True)
-            )
-        return total + action.wrong
-
-    def _order_total(self, action: Action) -> int:
-        order = self._await_status(action.target, OrderView.CONFIRMED)
-        return (order.total.minor_units if order else 1) + action.wrong
-
-    def _await_status(self, order_id: str, status: int) -> Any:  # noqa: ANN401 # a view, or None
-        for _ in range(LOOKS):
-            order = self._look("order", order_id)
-            if order and order.status == status:
-                return order
-            self._site.world.sleep(LOOK_S)
-        return self._look("order", order_id)
 
     def _look(self, view: str, key: str) -> Any:  # noqa: ANN401 # each view has its own type
         return look(self._site, view, key)
@@ -202,7 +136,3 @@ def _joined(actions: Sequence[Action]) -> list[list[Action]]:
         else:
             batches.append([action])
     return batches
-
-
-def _eur(minor_units: int) -> Money:
-    return Money(currency="EUR", minor_units=minor_units)
