@@ -3,8 +3,14 @@
     history    what is known of a shop at rest
     screen     what one follower of the stream shows, and what it complains of
     commands   one outcome a command, one effect, streams without a gap
-    shop       prices, carts, orders, stock, policies
-    views      rows equal a rebuild, screens show what is stored
+    shop       prices, carts, orders, stock
+    decisions  every outcome is what the rules say, policies send what follows
+    views      rows say what happened and equal a rebuild, screens show what is stored
+
+The specification a second time, in the promises' own words:
+
+    states     what events come to        rules      what a command leads to
+    follows    what an event leads to     pictures   what rows show
 
 The history is a simulated shop's (dev.simulation) or a real one's (dev.faults). A check yields what is
 wrong, in sentences. What is shared with the code under test is the contract (which event belongs to which
@@ -13,7 +19,7 @@ row, which command follows from which event); what must come of it is worked out
 
 from collections.abc import Callable, Iterator, Sequence
 
-from dev.promises import commands, shop, views
+from dev.promises import commands, decisions, shop, views
 from dev.promises.history import Broken, History
 
 Check = Callable[[History], Iterator[str]]
@@ -26,8 +32,10 @@ CHECKS: Sequence[Check] = (
     shop.prices_are_those_of_the_moment,
     shop.stock_adds_up,
     shop.orders_live_legally,
-    shop.policies_are_followed,
+    decisions.policies_are_followed,
+    decisions.outcomes_follow_the_rules,
     commands.queues_are_empty,
+    views.views_say_what_happened,
     views.views_equal_a_rebuild,
     views.screens_show_what_is_stored,
 )

@@ -41,6 +41,11 @@ def streams_are_whole(history: History) -> Iterator[str]:
                 (ref.event_id, outcome.command_id) for outcome in commit.outcomes for ref in outcome.events
             ]
             held = [(envelope.id, envelope.causation_id) for envelope in commit.events]
+            for outcome in commit.outcomes:
+                version += len(outcome.events)
+                if (outcome.stream, outcome.version) != (stream, version):
+                    yield f"{stream}: version {outcome.version} is told of {outcome.stream}, and it is {version}"
+            version -= len(told)
             if told != held:
                 yield f"{stream}: commit {place} holds {held} and tells of {told}"
             for envelope in commit.events:

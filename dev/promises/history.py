@@ -43,6 +43,9 @@ class Accepted:
     said: str
     # When it was first sent, by the clock that History.appended_at goes by.
     sent_at: float
+    # What its sender's token said, and the version of If-Match.
+    roles: frozenset[str] = frozenset()
+    expected_version: int | None = None
 
 
 @dataclass(slots=True)

@@ -1,14 +1,10 @@
-"""The rules of the shop: prices, stock, carts, orders, and what follows from events."""
+"""The rules of the shop: prices, stock, carts and orders."""
 
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from google.protobuf.message import Message
-
-from dev.promises.history import CONTRACT, NEVER, READER, History, Recorded
-from domain_svc import shop as write_side
-from kernel.contract import fill_from
+from dev.promises.history import NEVER, READER, History, Recorded
 
 # What may follow what in an order's life; the first is what it begins with.
 LIFE = {
@@ -48,28 +44,6 @@ def _prices_since(history: History, product_id: str, since: float) -> set[int]:
                 prices.append((at, event.price.minor_units))
     ends = [at for at, _ in prices[1:]] + [NEVER]
     return {price for (_, price), end in zip(prices, ends, strict=True) if end > since}
-
-
-def policies_are_followed(history: History) -> Iterator[str]:
-    """What must follow from an event was decided, once: each stream answered as many commands of policies."""
-    wanted: Counter[str] = Counter()
-    for events in history.events.values():
-        for recorded in events:
-            for policy in write_side.policies(history.payment_window_s):
-                wanted.update(_target(send.command) for send in policy.react(recorded.event))
-    decided = Counter(
-        outcome.stream
-        for outcomes in history.outcomes.values()
-        for outcome in outcomes
-        if outcome.subject.startswith("policy:")
-    )
-    for stream in sorted(wanted.keys() | decided.keys()):
-        if wanted[stream] != decided[stream]:
-            yield f"{stream}: {wanted[stream]} commands follow from events, {decided[stream]} were decided"
-
-
-def _target(command: Message) -> str:
-    return fill_from(CONTRACT.commands[command.DESCRIPTOR.full_name].stream, command)
 
 
 def orders_live_legally(history: History) -> Iterator[str]:

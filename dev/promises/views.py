@@ -1,9 +1,10 @@
-"""Views equal a rebuild, and screens show them."""
+"""Views say what happened and equal a rebuild, and screens show them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from dev.promises.history import CONTRACT, READER, History
+from dev.promises.pictures import pictures
 from dev.promises.screen import stored_views
 from kernel.ports import EventStore, RowId
 from prism.envelope.v1.envelope_pb2 import Commit, ViewRow
@@ -45,6 +46,20 @@ def views_equal_a_rebuild(history: History) -> Iterator[str]:
         elif stored[id_] != rows[id_].stored():
             live = CONTRACT.views[id_.view].message.FromString(ViewRow.FromString(stored[id_]).data)
             yield f"view {id_.view}/{id_.key} differs from a rebuild: {live} instead of {rows[id_].view}"
+
+
+def views_say_what_happened(history: History) -> Iterator[str]:
+    """Every row is what the contract makes of the events."""
+    rows = pictures(history.events)
+    for id_ in sorted(rows.keys() | history.rows.keys(), key=str):
+        if id_ not in history.rows:
+            yield f"view {id_.view}/{id_.key} is missing"
+        elif id_ not in rows:
+            yield f"view {id_.view}/{id_.key} should not be"
+        else:
+            shown = type(rows[id_]).FromString(ViewRow.FromString(history.rows[id_]).data)
+            if shown != rows[id_]:
+                yield f"view {id_.view}/{id_.key} shows {shown}, and what happened is {rows[id_]}"
 
 
 def screens_show_what_is_stored(history: History) -> Iterator[str]:

@@ -100,7 +100,7 @@ class Client:
             self._site.network.note(f"202: {answer.command_id}" + " (replayed)" * answer.replayed)
             accepted = Accepted(
                 answer.command_id, answer.stream, action.subject, intent.message, str(action),
-                ledger.sent_at[action.number],
+                ledger.sent_at[action.number], self._caller.roles, intent.expected_version,
             )  # fmt: skip # one line a group of fields
             ledger.accepted[answer.command_id] = accepted
             if intent.key and ledger.by_key.setdefault(action.number, answer.command_id) != answer.command_id:
