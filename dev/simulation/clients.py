@@ -1,7 +1,7 @@
 """Whoever sends commands: through the edge's acceptance, with repeats, from several devices, by what they see."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dev.promises.history import Accepted
@@ -10,7 +10,9 @@ from dev.simulation.processes import CONTRACT, Site, acceptance
 from dev.simulation.workload import MERCHANT, Action
 from dev.simulation.world import NEVER, Actor, Process, surviving
 from edge.acceptance import Acceptance, Intent, Receipt
-from edge.problems import KEY_IN_FLIGHT, Problem
+from edge.idempotency import DONE, command_id
+from edge.memory import PAUSE_S
+from edge.problems import KEY_IN_FLIGHT, KEY_REUSED, Problem
 from kernel.ports import RowId
 from kernel.tokens import Caller
 from prism.envelope.v1.envelope_pb2 import ViewRow
@@ -39,6 +41,8 @@ class Client:
         self._actions = actions
         role = "merchant" if subject == MERCHANT else "shopper"
         self._caller = Caller(subject, frozenset({role}), NEVER)
+        # Each subject counts its own: the same key of two subjects is two keys.
+        self._keys = {action.number: f"key-{place}" for place, action in enumerate(actions)}
         self._jobs: list[tuple[list[Action], list[Intent]]] = []
         world = site.world
         world.start(subject, Process(f"edge-{subject}"), self._life)
@@ -60,6 +64,8 @@ class Client:
                 for _ in range(actions[0].again):
                     world.sleep(world.current.dice.choice((0.0, 0.05, 3.0)))
                     edge = self._send(edge, actions, intents)
+                if actions[0].reused:
+                    edge = self._reuse(edge, actions[0], intents[0])
 
     def _twin_life(self) -> None:
         edge = acceptance(self._site)
@@ -72,12 +78,11 @@ class Client:
         """Until it is accepted, or for so many tries. Answers an edge that lives."""
         world = self._site.world
         for _ in range(TRIES):
-            answers: Sequence[Receipt | Problem] | None = None
-            with surviving(world):
-                try:
-                    answers = edge.accept(self._caller, intents, None)
-                except Problem:
-                    self._ledger.refused += 1
+            # A batch may name a command twice: it is the same command.
+            doubled = [intents[0]] * (actions[0].doubled and actions[0].keyed)
+            answers = self._ask(edge, [*intents, *doubled])
+            if answers and doubled and _receipt(answers[0]) != _receipt(answers.pop()):
+                self._ledger.problems.append(f"{actions[0]}: twice in a batch, answered in two ways")
             if answers is None:
                 # The edge is gone, or could not queue it.
                 edge = acceptance(self._site)
@@ -85,6 +90,32 @@ class Client:
                 return edge
             world.sleep(world.current.dice.choice((0.1, 1.0)))
         return edge
+
+    def _ask(self, edge: Acceptance, intents: Sequence[Intent]) -> list[Receipt | Problem] | None:
+        """The answers; None when the edge is gone, or could not queue it."""
+        with surviving(self._site.world):
+            try:
+                return edge.accept(self._caller, intents, None)
+            except Problem:
+                self._ledger.refused += 1
+        return None
+
+    def _reuse(self, edge: Acceptance, action: Action, intent: Intent) -> Acceptance:
+        """Sends another request with the key of one that was accepted, while Redis remembers that."""
+        site, id_ = self._site, command_id(action.subject, intent.key)
+        # An edge leaves a Redis alone that it could not reach a moment ago.
+        site.world.sleep(2 * PAUSE_S)
+        key, before = f"{site.settings.prism_namespace}:idempotency:{id_}", site.redis.troubles
+        if not (site.redis.get_now(key) or b"").startswith(DONE):
+            return edge
+        answers = self._ask(edge, [_other(intent)])
+        if answers and isinstance(answers[0], Problem) and answers[0].kind is KEY_REUSED:
+            return edge
+        if answers and site.redis.troubles == before:
+            self._ledger.problems.append(f"{action.subject} {action}: another request too: {answers[0]}")
+        # Whichever of the two is decided first.
+        self._ledger.accepted.pop(id_, None)
+        return edge if answers else acceptance(site)
 
     def _note(
         self, actions: Sequence[Action], intents: Sequence[Intent], answers: Sequence[Receipt | Problem]
@@ -111,13 +142,28 @@ class Client:
         message = message_of(action, self._look, self._site.world.sleep)
         version = None
         if action.if_match:
-            seen = self._look("cart", action.target) or self._look("order", action.target)
+            looks = (self._look(view, action.target) for view in ("cart", "order", "product"))
+            seen = next(filter(None, looks), None)
             version = seen.version - (action.if_match == "stale") if seen and seen.version else 1
-        key = f"key-{action.number}" if action.keyed else None
+        key = self._keys[action.number] if action.keyed else None
         return Intent(CONTRACT.commands[message.DESCRIPTOR.full_name], message, key, version)
 
     def _look(self, view: str, key: str) -> Any:  # noqa: ANN401 # each view has its own type
         return look(self._site, view, key)
+
+
+def _receipt(answer: Receipt | Problem) -> tuple[str, str] | None:
+    return (answer.command_id, answer.stream) if isinstance(answer, Receipt) else None
+
+
+def _other(intent: Intent) -> Intent:
+    """Another request to the same stream: with another condition, or of something else."""
+    if "quantity" not in intent.message.DESCRIPTOR.fields_by_name:
+        return replace(intent, expected_version=(intent.expected_version or 0) + 1)
+    other: Any = type(intent.message)()
+    other.CopyFrom(intent.message)
+    other.quantity += 1
+    return replace(intent, message=other)
 
 
 def look(site: Site, view: str, key: str) -> Any:  # noqa: ANN401 # each view has its own type

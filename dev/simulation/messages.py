@@ -26,9 +26,16 @@ def message_of(action: Action, look: Look, sleep: Callable[[float], None]) -> Me
     target, product, quantity = action.target, action.product, action.quantity
     match action.kind:
         case "register":
-            return RegisterProduct(product_id=target, name=target.title(), price=_eur(action.price))
+            return RegisterProduct(
+                product_id=target,
+                name=target.title(),
+                description=f"A {target}.",
+                price=Money(currency=action.currency, minor_units=action.price),
+            )
         case "reprice":
-            return ChangeProductPrice(product_id=target, price=_eur(action.price))
+            return ChangeProductPrice(
+                product_id=target, price=Money(currency=action.currency, minor_units=action.price)
+            )
         case "receive":
             return ReceiveStock(product_id=target, quantity=quantity)
         case "discontinue":
@@ -40,9 +47,9 @@ def message_of(action: Action, look: Look, sleep: Callable[[float], None]) -> Me
         case "remove":
             return RemoveItemFromCart(cart_id=target, product_id=product)
         case "check_out":
-            return CheckOutCart(cart_id=target, expected_total=_eur(_cart_total(action, look, sleep)))
+            return CheckOutCart(cart_id=target, expected_total=_cart_total(action, look, sleep))
         case "pay":
-            return PayOrder(order_id=target, amount=_eur(_order_total(action, look, sleep)))
+            return PayOrder(order_id=target, amount=_order_total(action, look, sleep))
         case "cancel":
             return CancelOrder(order_id=target, reason="changed my mind")
         case "ship":
@@ -51,8 +58,8 @@ def message_of(action: Action, look: Look, sleep: Callable[[float], None]) -> Me
     raise AssertionError(action.kind)
 
 
-def _cart_total(action: Action, look: Look, sleep: Callable[[float], None]) -> int:
-    total = 1
+def _cart_total(action: Action, look: Look, sleep: Callable[[float], None]) -> Money:
+    currency, total = "EUR", 1
     cart = look("cart", action.target)
     for _ in range(LOOKS):
         if cart and cart.lines:
@@ -60,17 +67,19 @@ def _cart_total(action: Action, look: Look, sleep: Callable[[float], None]) -> i
         sleep(LOOK_S)
         cart = look("cart", action.target)
     if cart and cart.lines:
+        currency = cart.lines[0].unit_price.currency
         products = [look("product", line.product_id) for line in cart.lines]
         total = sum(
             line.quantity * (product.price.minor_units if product else line.unit_price.minor_units)
             for line, product in zip(cart.lines, products, strict=True)
         )
-    return total + action.wrong
+    return Money(currency=currency, minor_units=total + action.wrong)
 
 
-def _order_total(action: Action, look: Look, sleep: Callable[[float], None]) -> int:
+def _order_total(action: Action, look: Look, sleep: Callable[[float], None]) -> Money:
     order = _await_status(look, sleep, action.target, OrderView.CONFIRMED)
-    return (order.total.minor_units if order else 1) + action.wrong
+    total = order.total if order else Money(currency="EUR", minor_units=1)
+    return Money(currency=total.currency, minor_units=total.minor_units + action.wrong)
 
 
 def _await_status(look: Look, sleep: Callable[[float], None], order_id: str, status: int) -> Any:  # noqa: ANN401 # a view, or None
@@ -80,7 +89,3 @@ def _await_status(look: Look, sleep: Callable[[float], None], order_id: str, sta
             return order
         sleep(LOOK_S)
     return look("order", order_id)
-
-
-def _eur(minor_units: int) -> Money:
-    return Money(currency="EUR", minor_units=minor_units)

@@ -67,7 +67,12 @@ class SimulatedRedis:
     @property
     def troubled(self) -> bool:
         """Whether anything ever went wrong with it."""
-        return bool(self.flushes or self._network.troubles)
+        return bool(self.troubles)
+
+    @property
+    def troubles(self) -> int:
+        """How often anything went wrong with it."""
+        return self.flushes + self._network.troubles
 
     def flush(self) -> None:
         """Loses everything."""

@@ -20,6 +20,7 @@ class Action:
     product: str = ""
     quantity: int = 1
     price: int = 0
+    currency: str = "EUR"
     # Seconds of thinking before it.
     think_s: float = 0.0
     # With an idempotency key, so that it may be repeated.
@@ -30,15 +31,18 @@ class Action:
     twin: bool = False
     # Sent together with the one before, through the batch route.
     joined: bool = False
-    # With a wrong amount, a wrong total.
-    wrong: bool = False
+    # Another request with the same key follows; the same one twice in a batch.
+    reused: bool = False
+    doubled: bool = False
+    # With an amount or a total that is off by so much.
+    wrong: int = 0
     # "current" or "stale": If-Match with the version that the view shows, or an older one.
     if_match: str = ""
 
     def __str__(self) -> str:
         said = {
-            "register": f"registers {self.target} at {self.price}",
-            "reprice": f"prices {self.target} at {self.price}",
+            "register": f"registers {self.target} at {self.price} {self.currency}",
+            "reprice": f"prices {self.target} at {self.price} {self.currency}",
             "receive": f"receives {self.quantity} of {self.target}",
             "discontinue": f"discontinues {self.target}",
             "add": f"adds {self.quantity} of {self.product} to {self.target}",
@@ -54,7 +58,9 @@ class Action:
             f"{self.again} times more" * bool(self.again),
             "from two devices" * self.twin,
             "in the same batch" * self.joined,
-            "by a wrong amount" * self.wrong,
+            "then something else with its key" * self.reused,
+            "twice in one batch" * self.doubled,
+            f"by {self.wrong:+d}" * bool(self.wrong),
             f"if the version is the {self.if_match} one" * bool(self.if_match),
         ]
         return " ".join([said, *filter(None, manner)])
@@ -75,7 +81,9 @@ class Drawing:
             action = replace(action, keyed=False)
         elif dice.random() < 0.3:
             action = replace(action, again=dice.randint(1, 2), twin=dice.random() < 0.5)
-        if dice.random() < 0.05:
+        elif dice.random() < 0.15:
+            action = replace(action, reused=dice.random() < 0.5, doubled=dice.random() < 0.5)
+        if dice.random() < 0.08:
             action = replace(action, if_match=dice.choice(("current", "stale")))
         self.actions.append(replace(action, **more))  # type: ignore[arg-type] # fields of an Action
 
@@ -83,19 +91,22 @@ class Drawing:
         """Fills the shop, then does this and that."""
         dice = self.dice
         for product in products:
-            self.add(MERCHANT, "register", product, price=dice.randint(1, 9) * 100, think_s=0.01)
+            self.add(
+                MERCHANT, "register", product, price=dice.randint(1, 9) * 100, currency=self._currency(0.15),
+                think_s=0.01,
+            )  # fmt: skip # one line a group of fields
             self.add(MERCHANT, "receive", product, quantity=dice.randint(1, 6), think_s=0.01)
         for _ in range(dice.randint(2, 8)):
-            product = dice.choice(products)
+            product = self._product(products)
             kind = dice.choice(
-                ("receive", "receive", "reprice", "ship", "ship", "ship", "cancel", "discontinue")
+                ("receive", "receive", "reprice", "ship", "ship", "ship", "cancel", "discontinue", "register")
             )
-            if kind == "discontinue" and dice.random() < 0.7:
+            if kind in ("discontinue", "register") and dice.random() < 0.6:
                 continue
             target = self._somebodys_cart() if kind in ("ship", "cancel") else product
             self.add(
                 MERCHANT, kind, target, quantity=dice.randint(1, 4), price=dice.randint(1, 9) * 100,
-                think_s=dice.expovariate(1 / 2),
+                currency=self._currency(0.1), think_s=dice.expovariate(1 / 2),
             )  # fmt: skip # one line a group of fields
 
     def shopper(self, subject: str, products: tuple[str, ...]) -> None:
@@ -107,21 +118,30 @@ class Drawing:
                 cart = self._somebodys_cart()
             for place in range(dice.randint(1, 3)):
                 joined = place > 0 and dice.random() < 0.3
-                self.add(
-                    subject,
-                    "add",
-                    cart,
-                    product=dice.choice(products),
-                    quantity=dice.randint(1, 3),
-                    joined=joined,
-                )
-            if dice.random() < 0.3:
-                kind = dice.choice(("change", "remove"))
-                self.add(subject, kind, cart, product=dice.choice(products), quantity=dice.randint(1, 3))
-            self.add(subject, "check_out", cart, wrong=dice.random() < 0.05)
-            for kind, likely in (("pay", 0.75), ("pay", 0.1), ("cancel", 0.25)):
+                product, quantity = self._product(products), self._quantity()
+                self.add(subject, "add", cart, product=product, quantity=quantity, joined=joined)
+            while dice.random() < 0.3:
+                kind = dice.choice(("change", "remove", "remove"))
+                self.add(subject, kind, cart, product=dice.choice(products), quantity=self._quantity())
+            self.add(subject, "check_out", cart, wrong=self._error(0.08))
+            for kind, likely in (("pay", 0.75), ("pay", 0.1), ("cancel", 0.25), ("add", 0.05)):
                 if dice.random() < likely:
-                    self.add(subject, kind, cart, wrong=dice.random() < 0.1)
+                    target = self._somebodys_cart() if dice.random() < 0.1 else cart
+                    self.add(subject, kind, target, product=dice.choice(products), wrong=self._error(0.1))
+
+    def _product(self, products: tuple[str, ...]) -> str:
+        """One of those that are registered, as a rule."""
+        return self.dice.choice(PRODUCTS if self.dice.random() < 0.1 else products)
+
+    def _quantity(self) -> int:
+        """A few, or about as many as a line may have."""
+        return self.dice.randint(995, 999) if self.dice.random() < 0.03 else self.dice.randint(1, 3)
+
+    def _currency(self, other: float) -> str:
+        return "USD" if self.dice.random() < other else "EUR"
+
+    def _error(self, likely: float) -> int:
+        return self.dice.choice((-1, 1)) if self.dice.random() < likely else 0
 
     def _somebodys_cart(self) -> str:
         return f"{self.dice.choice(SHOPPERS)}-{self.dice.randint(0, 1)}"

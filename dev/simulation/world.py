@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
-# When simulated time begins, in seconds since the epoch: late in an evening, so that runs cross midnight.
-EPOCH_S = 1_800_000_000.0
+# When simulated time begins, in seconds since the epoch: 15 s before midnight, so that runs cross it.
+EPOCH_S = 1_800_057_585.0
 NEVER = float("inf")
 
 
