@@ -140,8 +140,9 @@ class Reader:
         self._wait_while_paused()
         if not entries:
             self._check_position()
-        # Fewer than asked for are all there are; else the oldest of them may have been dropped unread.
-        elif len(entries) == BATCH and after != START_ID and not self._updates.holds(after):
+        # Fewer than asked for are all there are; else the oldest of them may have been dropped unread. After
+        # the start of an empty Redis, too: nothing is held there to tell by.
+        elif len(entries) == BATCH and not self._updates.holds(after):
             self._load()
         else:
             tell_delivered([self._hand_on(entry) for entry in entries])

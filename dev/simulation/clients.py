@@ -10,7 +10,7 @@ from dev.simulation.processes import CONTRACT, Site, acceptance
 from dev.simulation.workload import MERCHANT, Action
 from dev.simulation.world import NEVER, Actor, Process, surviving
 from edge.acceptance import Acceptance, Intent, Receipt
-from edge.idempotency import DONE, command_id
+from edge.idempotency import DONE, IN_FLIGHT, command_id
 from edge.memory import PAUSE_S
 from edge.problems import KEY_IN_FLIGHT, KEY_REUSED, Problem
 from kernel.ports import RowId
@@ -43,6 +43,8 @@ class Client:
         self._caller = Caller(subject, frozenset({role}), NEVER)
         # Each subject counts its own: the same key of two subjects is two keys.
         self._keys = {action.number: f"key-{place}" for place, action in enumerate(actions)}
+        # Whether the edge that did not take the last request is there still.
+        self._lives = True
         self._jobs: list[tuple[list[Action], list[Intent]]] = []
         world = site.world
         world.start(subject, Process(f"edge-{subject}"), self._life)
@@ -80,7 +82,10 @@ class Client:
         for _ in range(TRIES):
             # A batch may name a command twice: it is the same command.
             doubled = [intents[0]] * (actions[0].doubled and actions[0].keyed)
+            before = self._site.redis.troubles
             answers = self._ask(edge, [*intents, *doubled])
+            if self._site.redis.troubles == before and not actions[0].twin:
+                self._check_keys(intents, answers)
             if answers and doubled and _receipt(answers[0]) != _receipt(answers.pop()):
                 self._ledger.problems.append(f"{actions[0]}: twice in a batch, answered in two ways")
             if answers is None:
@@ -93,20 +98,40 @@ class Client:
 
     def _ask(self, edge: Acceptance, intents: Sequence[Intent]) -> list[Receipt | Problem] | None:
         """The answers; None when the edge is gone, or could not queue it."""
+        self._lives = False
         with surviving(self._site.world):
             try:
                 return edge.accept(self._caller, intents, None)
             except Problem:
                 self._ledger.refused += 1
+                self._lives = True
         return None
+
+    def _check_keys(self, intents: Sequence[Intent], answers: Sequence[Receipt | Problem] | None) -> None:
+        """While nothing is wrong with Redis, it knows the keys of what was accepted, and holds no other's."""
+        redis, problems = self._site.redis, self._ledger.problems
+        for place, intent in enumerate(intents):
+            held = redis.get_now(self._key(intent)) if intent.key else None
+            if not held:
+                continue
+            accepted = answers is not None and isinstance(answers[place], Receipt)
+            if accepted and not redis.troubled and not held.startswith(DONE):
+                problems.append(f"{intent.key} is accepted, and a repeat would not be known")
+            if answers is None and self._lives and held.startswith(IN_FLIGHT):
+                problems.append(f"{intent.key} is not free again after a 503")
+
+    def _key(self, intent: Intent) -> str:
+        """What Redis has the intent's key under."""
+        id_ = command_id(self._caller.subject, intent.key)
+        return f"{self._site.settings.prism_namespace}:idempotency:{id_}"
 
     def _reuse(self, edge: Acceptance, action: Action, intent: Intent) -> Acceptance:
         """Sends another request with the key of one that was accepted, while Redis remembers that."""
-        site, id_ = self._site, command_id(action.subject, intent.key)
+        site = self._site
         # An edge leaves a Redis alone that it could not reach a moment ago.
         site.world.sleep(2 * PAUSE_S)
-        key, before = f"{site.settings.prism_namespace}:idempotency:{id_}", site.redis.troubles
-        if not (site.redis.get_now(key) or b"").startswith(DONE):
+        before = site.redis.troubles
+        if not (site.redis.get_now(self._key(intent)) or b"").startswith(DONE):
             return edge
         answers = self._ask(edge, [_other(intent)])
         if answers and isinstance(answers[0], Problem) and answers[0].kind is KEY_REUSED:
@@ -114,7 +139,7 @@ class Client:
         if answers and site.redis.troubles == before:
             self._ledger.problems.append(f"{action.subject} {action}: another request too: {answers[0]}")
         # Whichever of the two is decided first.
-        self._ledger.accepted.pop(id_, None)
+        self._ledger.accepted.pop(command_id(action.subject, intent.key), None)
         return edge if answers else acceptance(site)
 
     def _note(

@@ -18,8 +18,9 @@ import projector_svc.__main__ as projector
 from dev.simulation.redis import SimulatedRedis
 from dev.simulation.world import World
 from domain_svc import streams
-from kernel import packing
+from kernel import packing, updates
 from projector_svc import rows
+from stream_svc import reader, subscription
 
 # How many seconds a run's machine has been up when it begins.
 UPTIME_S = 1000.0
@@ -60,6 +61,13 @@ def patched(world: World, server: SimulatedRedis, dice: random.Random) -> Iterat
         put(streams, "SNAPSHOT_EVERY", dice.choice((2, 3, 5, 100)))
         put(streams, "CACHED_COMMANDS", dice.choice((150, 400, 400_000)))
         put(rows, "CACHED_ROWS", dice.choice((1, 3, 10_000)))
+        put(updates, "CALL_BYTES", dice.choice((400, updates.CALL_BYTES)))
+        kept = dice.choice((6, 25, updates.CAPACITY))
+        put(updates, "CAPACITY", kept)
+        put(reader, "CAPACITY", kept)
+        # Who reads fewer than that has read all that is kept.
+        put(reader, "BATCH", dice.choice((3, 1000)) if kept > 1000 else 3)
+        put(subscription, "BATCH", dice.choice((2, subscription.BATCH)))
         put(packing, "MAX_PACKED_BYTES", dice.choice((1200, packing.MAX_PACKED_BYTES)))
         logging.disable(logging.CRITICAL)
         stack.callback(logging.disable, logging.NOTSET)

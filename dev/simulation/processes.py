@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 from redis import Redis
 
@@ -26,6 +26,8 @@ from kernel.redis import RedisUnavailable
 from kernel.settings import Settings
 from kernel.updates import UpdateLog
 from projector_svc.written import Written
+from stream_svc import reader
+from stream_svc.blueprint import StreamBlueprint
 from stream_svc.hub import Hub
 from stream_svc.reader import Reader
 
@@ -130,8 +132,10 @@ class StreamProcess:
 
     def _renew(self) -> None:
         server = cast("Redis", self._site.redis)
-        self.hub = Hub(CONTRACT, limit=100)
+        self.hub = Hub(CONTRACT, limit=100, capacity=reader.CAPACITY)
         self.reader = Reader(UpdateLog(server, self._site.settings.prism_namespace), self.hub, CONTRACT)
+        none = cast("Any", None)
+        self.blueprint = StreamBlueprint(self.hub, self.reader, none, none, none, heartbeat_s=0)
 
     def _life(self) -> None:
         world = self._site.world
@@ -146,7 +150,7 @@ class StreamProcess:
         wait_s = 0.1
         while True:
             rest_while_paused(world)
-            before = (server.flushes, len(server.memory.entries), server.epochs)
+            before = self._seen()
             try:
                 self.reader.step()
             except RedisUnavailable:
@@ -154,8 +158,13 @@ class StreamProcess:
                 wait_s = min(2 * wait_s, 2.0)
                 continue
             wait_s = 0.1
-            if before == (server.flushes, len(server.memory.entries), server.epochs):
+            if before == self._seen():
                 server.wait()
+
+    def _seen(self) -> tuple[object, ...]:
+        """Changes while there may be something to read."""
+        server = self._site.redis
+        return server.flushes, server.entries_added, server.epochs, self.reader._last_id
 
 
 def rest_while_paused(world: World) -> None:

@@ -17,6 +17,8 @@ from edge import idempotency
 from kernel import outcomes, updates
 
 Bytes = bytes | str | int
+# How many entries more than it must keep it drops at a time.
+SLACK = 3
 POSSIBLE = ALWAYS_POSSIBLE | {Fault.TWICE}
 
 
@@ -45,6 +47,7 @@ class SimulatedRedis:
         self.memory = Memory()
         self.flushes = 0
         self.epochs = 0
+        self.entries_added = 0
         # Who could not add entries, since the present epoch began: they have to begin a new one.
         self.owing: set[str] = set()
         # Who of those died, and does not know it any more.
@@ -191,11 +194,14 @@ class SimulatedRedis:
                 milliseconds, sequence = self.memory.entries[-1][0]
                 sequence += 1
             self.memory.entries.append(((milliseconds, sequence), {b"e": epoch, b"d": delivery}))
+            self.entries_added += 1
             self._on_entry(delivery)
             if told != b"" and told != "":
                 self._set(f"{namespace}:outcome:{command_id}", told, keep_s)
                 self.memory.values.pop(f"{namespace}:accepted:{command_id}", None)
-        del self.memory.entries[: -int(capacity)]
+        # As `MAXLEN ~` does: never fewer than that, and often more.
+        if len(self.memory.entries) >= int(capacity) + SLACK:
+            del self.memory.entries[: -int(capacity)]
         self.wake_readers()
 
     def _position(self, keys: Sequence[str], arguments: Sequence[Any]) -> list[bytes]:

@@ -11,7 +11,15 @@ from dev.simulation.workload import Action
 Part = TypeVar("Part")
 BUDGET_S = 30.0
 # An action without complications.
-PLAIN = {"again": 0, "twin": False, "joined": False, "if_match": "", "wrong": 0, "reused": False, "doubled": False}
+PLAIN = {
+    "again": 0,
+    "twin": False,
+    "joined": False,
+    "if_match": "",
+    "wrong": 0,
+    "reused": False,
+    "doubled": False,
+}
 
 
 @dataclass(slots=True)

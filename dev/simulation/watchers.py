@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from dev.promises.screen import Screen
-from dev.simulation.processes import Site, StreamProcess
-from dev.simulation.world import Process, surviving
+from dev.simulation.processes import EdgeMemory, Site, StreamProcess
+from dev.simulation.world import NEVER, Process, surviving
+from edge.queries import Views
+from kernel.ports import Storage
+from kernel.tokens import Caller
 from prism.envelope.v1.envelope_pb2 import Commit
 from stream_svc.cursors import parse
 from stream_svc.hub import Hub
-from stream_svc.subscription import Ended, Interest, Subscription
+from stream_svc.subscription import Interest, Subscription
 
 CUTS = 0.03
 
@@ -22,14 +25,15 @@ class Watcher:
         self.screen = Screen(subject, topics, self._fetch)
         self._site = site
         self._subscription: Subscription | None = None
+        self._messages: Iterator[bytes] = iter(())
+        self._caller = Caller(subject, frozenset(), NEVER)
         self._hub: Hub | None = None
         self._last_id: str | None = None
-        self._rest = ""
         self._actor = site.world.start(f"screen-{subject}", Process(f"screen-{subject}"), self._life)
 
     def catch_up(self) -> None:
         """Takes all that waits. For the conductor, at rest."""
-        while self._subscription is None or self._take():
+        while self._subscription is None or self._take() or self._subscription is None:
             if self._subscription is None:
                 self._connect()
 
@@ -60,6 +64,8 @@ class Watcher:
         if not streams:
             self._site.world.sleep(1.0)
             return
+        if self._last_id is None and self._site.world.current.dice.random() < 0.5:
+            self._open()
         stream: StreamProcess = self._site.world.current.dice.choice(streams)
         hub = stream.hub
         after = parse(self._last_id) if self._last_id else None
@@ -68,33 +74,45 @@ class Watcher:
             self._site.world.sleep(2.0)
         if stream.hub is not hub or hub.closed:
             return
-        start = hub.end.id
+        start = hub.end.id if after is None else None
         self._subscription = hub.subscribe(Interest(self.screen.subject, self.screen.topics), after)
+        self._messages = stream.blueprint.messages(self._subscription, self._caller, start)
         self._hub = hub
         if after is None:
-            self._last_id = start
             # A screen that opens: it fetches once it is subscribed.
+            self._fetch(self.screen)
+
+    def _open(self) -> None:
+        """Shows what the edge answers, and goes on from the cursor that came with it, if one did."""
+        views = Views(
+            cast("Storage", self._site.storage),
+            EdgeMemory(self._site.redis),
+            self._site.settings.prism_namespace,
+        )
+        self._last_id = views.cursor()
+        if self._last_id:
             self._fetch(self.screen)
 
     def _cut(self) -> None:
         assert self._hub
         assert self._subscription
         self._hub.unsubscribe(self._subscription)
-        self._subscription, self._rest = None, ""
+        self._subscription = None
 
     def _take(self) -> bool:
         assert self._subscription
-        try:
-            taken = self._subscription.take(0)
-        except Ended:
+        taken = next(self._messages, None)
+        if taken is None:
             self._cut()
             return False
-        for id_, event, data in _messages(taken.decode()):
-            about = data.get("topic", data.get("reason", ""))
-            self._site.network.note(f"is told {event} {about} {data.get('version', '')} ({id_})")
+        for id_, event, data in _blocks(taken.decode()):
             self._last_id = id_ or self._last_id
-            self.screen.hear(event, data)
-        return bool(taken)
+            if event:
+                about = data.get("topic", data.get("reason", ""))
+                self._site.network.note(f"is told {event} {about} {data.get('version', '')} ({id_})")
+                self.screen.hear(event, data)
+        # A heartbeat comes when nothing waits.
+        return not taken.startswith(b": heartbeat")
 
     def _fetch(self, screen: Screen) -> None:
         """Reads everything that it shows, as it is stored now."""
@@ -104,8 +122,7 @@ class Watcher:
         screen.refetch(rows, stored)
 
 
-def _messages(text: str) -> Iterator[tuple[str | None, str, dict[str, Any]]]:
-    for block in text.split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in block.split("\n") if line)
-        if "event" in fields:
-            yield fields.get("id"), fields["event"], json.loads(fields["data"])
+def _blocks(text: str) -> Iterator[tuple[str | None, str, dict[str, Any]]]:
+    for block in filter(None, text.split("\n\n")):
+        fields = dict(line.split(": ", 1) for line in block.split("\n") if not line.startswith(":"))
+        yield fields.get("id"), fields.get("event", ""), json.loads(fields.get("data", "{}"))
