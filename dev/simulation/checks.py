@@ -66,7 +66,7 @@ def _unanswered(site: Site, history: History) -> Iterator[str]:
         if lookup.outcome(accepted.stream, accepted.command_id) != stored[0]:
             yield f"command {accepted.command_id}: domain_svc does not find its outcome"
         told = site.redis.get_now(f"{namespace}:outcome:{accepted.command_id}")
-        if told and same(Outcome.FromString(told)) != same(stored[0]):
+        if told and same(Outcome.FromString(told[-1])) != same(stored[0]):
             yield f"command {accepted.command_id}: Redis tells another outcome than the store"
         if (
             not told

@@ -24,6 +24,8 @@ from stream_svc import reader, subscription
 
 # How many seconds a run's machine has been up when it begins.
 UPTIME_S = 1000.0
+# How many updates Redis and stream_svc keep in some runs.
+SHORT_MEMORY = 6
 _fingerprint = functools.cache(streams._fingerprint)
 
 
@@ -62,7 +64,7 @@ def patched(world: World, server: SimulatedRedis, dice: random.Random) -> Iterat
         put(streams, "CACHED_COMMANDS", dice.choice((150, 400, 400_000)))
         put(rows, "CACHED_ROWS", dice.choice((1, 3, 10_000)))
         put(updates, "CALL_BYTES", dice.choice((400, updates.CALL_BYTES)))
-        kept = dice.choice((6, 25, updates.CAPACITY))
+        kept = dice.choice((SHORT_MEMORY, updates.CAPACITY, updates.CAPACITY))
         put(updates, "CAPACITY", kept)
         put(reader, "CAPACITY", kept)
         # Who reads fewer than that has read all that is kept.

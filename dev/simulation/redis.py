@@ -1,8 +1,4 @@
-"""Redis in memory: the commands and the scripts that Prism uses of it.
-
-A script is known by its text, and is done here in Python: one that is changed there must be changed
-here too, and until then every run fails with its text.
-"""
+"""Redis in memory: the commands that Prism uses of it, by themselves, in pipelines and in its scripts."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,11 +6,12 @@ from typing import Any
 
 import redis.exceptions
 
+from dev.simulation import scripts
 from dev.simulation.faults import ALWAYS_POSSIBLE, Fault
 from dev.simulation.network import Network
 from dev.simulation.world import NEVER, Actor
 from edge import idempotency
-from kernel import outcomes, updates
+from kernel import updates
 
 Bytes = bytes | str | int
 # How many entries more than it must keep it drops at a time.
@@ -59,13 +56,6 @@ class SimulatedRedis:
         self._world = network.world
         # Told of every entry of the updates.
         self._on_entry = on_entry
-        self._scripts: dict[str, Callable[[Sequence[str], Sequence[Bytes]], Any]] = {
-            updates._ADD: self._add,
-            updates._POSITION: self._position,
-            updates._RENEW: self._renew,
-            idempotency._CLAIM: self._claim,
-            outcomes._ACCEPT: self._accept,
-        }
 
     @property
     def troubled(self) -> bool:
@@ -107,9 +97,9 @@ class SimulatedRedis:
 
     def eval(self, text: str, count: int, *rest: Bytes) -> Any:  # noqa: ANN401 # as redis-py
         """Runs a script at once."""
-        keys, name = [str(key) for key in rest[:count]], self._world.current.name
+        name = self._world.current.name
         try:
-            return self._call(_NAMES.get(text, "script"), lambda: self._script(text, keys, rest[count:]))
+            return self._call(_NAMES.get(text, "script"), lambda: self._script(text, count, rest, name))
         except redis.exceptions.ConnectionError:
             if text == updates._ADD:
                 self.owing.add(name)
@@ -157,84 +147,78 @@ class SimulatedRedis:
 
     def run(self, commands: Sequence[tuple[Any, ...]]) -> Any:  # noqa: ANN401 # as redis-py
         """All commands of a pipeline, in one round trip."""
-        return self._call("note what was accepted", lambda: [self._command(*command) for command in commands])
+        return self._call("note what was accepted", lambda: [self._queued(*command) for command in commands])
+
+    def _queued(self, name: str, *arguments: Any) -> Any:  # noqa: ANN401 # as redis-py
+        if name == "EVAL":
+            text, count, *rest = arguments
+            return self._script(text, count, rest, "")
+        return self.command(name, *arguments)
 
     def get_now(self, key: str) -> Any:  # noqa: ANN401 # as redis-py
         """The value of a key, without a call: for the checks, too."""
         value, expires_at = self.memory.values.get(key, (None, NEVER))
         return value if expires_at > self._world.now else None
 
-    def _command(self, name: str, *arguments: Any) -> Any:  # noqa: ANN401 # as redis-py
-        match name, arguments:
-            case "eval", (text, count, *rest):
-                return self._script(text, [str(key) for key in rest[:count]], rest[count:])
-            case "set", (key, value, expires_s):
-                self._set(key, value, expires_s)
-                return True
-            case "get" | "lindex", (key,):
+    def _script(self, text: str, count: int, rest: Sequence[Bytes], name: str) -> Any:  # noqa: ANN401 # as redis-py
+        reply = scripts.run(text, [str(key) for key in rest[:count]], rest[count:], self.command)
+        if text == updates._ADD and name in self.owing:
+            self.problems.append(f"{name} could not tell of updates, and began no new epoch")
+        return reply
+
+    def command(self, name: str, *arguments: Any) -> Any:  # noqa: ANN401 # as redis-py
+        """One command, with keys and numbers as texts or bytes."""
+        key = _text(arguments[0]) if arguments else ""
+        match name, arguments[1:]:
+            case "GET", ():
                 return self.get_now(key)
+            case "SET", (value, *options):
+                return self._set(key, value, [_text(option).upper() for option in options])
+            case "DEL", ():
+                return int(self.memory.values.pop(key, None) is not None)
+            case "EXISTS", ():
+                return int(self.get_now(key) is not None)
+            case "EXPIRE", (seconds,):
+                self.memory.values[key] = self.get_now(key), self._world.now + float(seconds)
+                return 1
+            case "RPUSH", (item,):
+                held = [*(self.get_now(key) or []), item]
+                self.memory.values[key] = held, self.memory.values.get(key, (None, NEVER))[1]
+                return len(held)
+            case "LTRIM", (first, b"-1" | -1):
+                self.memory.values[key] = self.get_now(key)[int(first) :], self.memory.values[key][1]
+                return b"OK"
+            case "LINDEX", (place,):
+                return (self.get_now(key) or [None])[int(place)]
+            case "XADD", (b"MAXLEN", b"~", capacity, b"*", *pairs):
+                return self._add(int(capacity), dict(zip(pairs[::2], pairs[1::2], strict=True)))
+            case "XREVRANGE", (b"+", b"-", b"COUNT", count):
+                return [[id_, _flat(fields)] for id_, fields in self._raw()[: -int(count) - 1 : -1]]
         raise AssertionError(f"the simulation knows no command {name} {arguments}")
 
-    def _script(self, text: str, keys: Sequence[str], arguments: Sequence[Bytes]) -> Any:  # noqa: ANN401 # the same
-        assert text in self._scripts, f"the simulation does not know this script:\n{text}"
-        return self._scripts[text](keys, arguments)
+    def _set(self, key: str, value: Any, options: Sequence[str]) -> Any:  # noqa: ANN401 # as redis-py
+        if "NX" in options and self.get_now(key) is not None:
+            return None
+        lasts_s = float(options[options.index("EX") + 1]) if "EX" in options else NEVER
+        begins = key.endswith(":epoch") and self.get_now(key) != value
+        self.memory.values[key] = value, self._world.now + lasts_s
+        if begins:
+            self._begin()
+        return b"OK"
 
-    def _add(self, keys: Sequence[str], arguments: Sequence[Any]) -> None:
-        made, missed, capacity, namespace, *items = arguments
-        if missed == "missed":
-            self.memory.values.pop(keys[1], None)
-        epoch = self._epoch(keys, made)
-        name = self._world.current.name
-        if name in self.owing:
-            self.problems.append(f"{name} could not tell of updates, and began no new epoch")
-        for place in range(0, len(items), 4):
-            delivery, command_id, told, keep_s = items[place : place + 4]
-            milliseconds, sequence = int(self._world.now * 1000), 0
-            if self.memory.entries and self.memory.entries[-1][0] >= (milliseconds, 0):
-                milliseconds, sequence = self.memory.entries[-1][0]
-                sequence += 1
-            self.memory.entries.append(((milliseconds, sequence), {b"e": epoch, b"d": delivery}))
-            self.entries_added += 1
-            self._on_entry(delivery)
-            if told != b"" and told != "":
-                self._set(f"{namespace}:outcome:{command_id}", told, keep_s)
-                self.memory.values.pop(f"{namespace}:accepted:{command_id}", None)
+    def _add(self, capacity: int, fields: dict[bytes, bytes]) -> bytes:
+        id_ = int(self._world.now * 1000), 0
+        if self.memory.entries and self.memory.entries[-1][0] >= id_:
+            milliseconds, sequence = self.memory.entries[-1][0]
+            id_ = milliseconds, sequence + 1
+        self.memory.entries.append((id_, fields))
+        self.entries_added += 1
+        self._on_entry(fields[b"d"])
         # As `MAXLEN ~` does: never fewer than that, and often more.
-        if len(self.memory.entries) >= int(capacity) + SLACK:
-            del self.memory.entries[: -int(capacity)]
+        if len(self.memory.entries) >= capacity + SLACK:
+            del self.memory.entries[:-capacity]
         self.wake_readers()
-
-    def _position(self, keys: Sequence[str], arguments: Sequence[Any]) -> list[bytes]:
-        epoch = self._epoch(keys, arguments[0])
-        raw = self._raw()
-        return [epoch, raw[-1][0] if raw else b"0-0"]
-
-    def _renew(self, keys: Sequence[str], arguments: Sequence[Any]) -> None:
-        if self.get_now(keys[1]) == arguments[0].encode():
-            self._set(keys[1], arguments[1].encode(), None)
-            self._begin()
-
-    def _claim(self, keys: Sequence[str], arguments: Sequence[Any]) -> list[Any]:
-        keep_s, tolled, _, _, *values = arguments
-        assert not tolled, "nobody is limited here"
-        held: list[bytes | None] = []
-        for key, value in zip(keys, values, strict=True):
-            held.append(self.get_now(key))
-            if held[-1] is None:
-                self._set(key, value, keep_s)
-        return [0, *held]
-
-    def _accept(self, keys: Sequence[str], arguments: Sequence[Any]) -> None:
-        if self.get_now(keys[1]) is None:
-            self._set(keys[0], arguments[0], arguments[1])
-
-    def _epoch(self, keys: Sequence[str], made: str) -> bytes:
-        epoch: bytes | None = self.get_now(keys[1])
-        if epoch is None:
-            epoch = made.encode()
-            self._set(keys[1], epoch, None)
-            self._begin()
-        return epoch
+        return self._raw()[-1][0]
 
     def _begin(self) -> None:
         """An epoch begins: whoever follows fetches anew, and owes nobody anything."""
@@ -243,13 +227,9 @@ class SimulatedRedis:
         self.forgotten.clear()
         self.wake_readers()
 
-    def _set(self, key: str, value: Any, expires_s: int | None) -> None:  # noqa: ANN401 # as redis-py
-        expires_at = NEVER if expires_s is None else self._world.now + expires_s
-        self.memory.values[key] = value, expires_at
-
     def _hash(self, key: str) -> dict[str, bytes]:
         if self.get_now(key) is None:
-            self._set(key, {}, None)
+            self.memory.values[key] = {}, NEVER
         found: dict[str, bytes] = self.get_now(key)
         return found
 
@@ -274,19 +254,19 @@ class Pipeline:
 
     def eval(self, text: str, count: int, *rest: Bytes) -> None:
         """EVAL."""
-        self._commands.append(("eval", text, count, *rest))
+        self._commands.append(("EVAL", text, count, *rest))
 
     def set(self, key: str, value: Bytes, ex: int) -> None:
         """SET with EX."""
-        self._commands.append(("set", key, value, ex))
+        self._commands.append(("SET", key, value, "EX", ex))
 
     def get(self, key: str) -> None:
         """GET."""
-        self._commands.append(("get", key))
+        self._commands.append(("GET", key))
 
     def lindex(self, key: str, index: int) -> None:
         """LINDEX, of a list of one."""
-        self._commands.append(("lindex", key))
+        self._commands.append(("LINDEX", key, index))
 
     def execute(self, raise_on_error: bool = True) -> Any:  # noqa: ANN401 # as redis-py
         """All of them."""
@@ -296,3 +276,11 @@ class Pipeline:
 def _parse(entry_id: str) -> tuple[int, int]:
     milliseconds, _, sequence = entry_id.partition("-")
     return int(milliseconds), int(sequence)
+
+
+def _text(value: Bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _flat(fields: dict[bytes, bytes]) -> list[bytes]:
+    return [part for pair in fields.items() for part in pair]

