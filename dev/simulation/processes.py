@@ -16,7 +16,7 @@ from dev.simulation.world import Actor, Process, World, surviving
 from edge.acceptance import Acceptance
 from edge.memory import Memory
 from kernel import consumer as kernel_consumer
-from kernel import contract
+from kernel import contract, updates
 from kernel.consumer import Consumer
 from kernel.doorbell import Bell
 from kernel.generations import Pointers, Stamps
@@ -26,7 +26,6 @@ from kernel.redis import RedisUnavailable
 from kernel.settings import Settings
 from kernel.updates import UpdateLog
 from projector_svc.written import Written
-from stream_svc import reader
 from stream_svc.blueprint import StreamBlueprint
 from stream_svc.hub import Hub
 from stream_svc.reader import Reader
@@ -132,7 +131,7 @@ class StreamProcess:
 
     def _renew(self) -> None:
         server = cast("Redis", self._site.redis)
-        self.hub = Hub(CONTRACT, limit=100, capacity=reader.CAPACITY)
+        self.hub = Hub(CONTRACT, limit=100, capacity=updates.CAPACITY)
         self.reader = Reader(UpdateLog(server, self._site.settings.prism_namespace), self.hub, CONTRACT)
         none = cast("Any", None)
         self.blueprint = StreamBlueprint(self.hub, self.reader, none, none, none, heartbeat_s=0)

@@ -48,7 +48,7 @@ def _to_lua(lua: Any, value: Any) -> Any:  # noqa: ANN401 # any reply
 
 def _to_python(value: Any) -> Any:  # noqa: ANN401 # the same
     if lua_type(value) == "table":
-        items = []
+        items: list[Any] = []
         while (item := value[len(items) + 1]) is not None:
             items.append(_to_python(item))
         return items
