@@ -67,10 +67,7 @@ class Round:
             for subject in sorted({action.subject for action in self.actions})
         }
         self.people = {
-            subject: meet(
-                self._http, stream_url, subject, "merchant" if subject.endswith(MERCHANT) else "shopper"
-            )
-            for subject in self._dice
+            subject: meet(self._http, stream_url, subject, _role(subject)) for subject in self._dice
         }
         self._threads = [
             threading.Thread(target=self._live, args=(subject,), name=subject) for subject in self._dice
@@ -131,7 +128,7 @@ class Round:
 
         def deliver() -> None:
             if answer := self._settle(send, action, dice):
-                self._hear(person, action, message, answer, sent_at, send)
+                self._hear(person, action, message, answer, sent_at, send, version)
 
         twin = threading.Thread(target=deliver) if action.twin and key else None
         if twin:
@@ -181,12 +178,13 @@ class Round:
         answer: httpx.Response,
         sent_at: float,
         send: Callable[[], httpx.Response],
+        version: int | None,
     ) -> None:
         body = answer.json()
         if "commandId" not in body:
             self._ledger.complain(f"{action.subject} {action}: {answer.status_code} {answer.text[:200]}")
             return
-        self._note(action, message, body, sent_at)
+        self._note(action, message, body, sent_at, version)
         ledger = self._ledger
         if action.keyed:
             with ledger.lock:
@@ -226,20 +224,32 @@ class Round:
             elif result.get("code") != "IDEMPOTENCY_KEY_IN_FLIGHT":
                 self._ledger.complain(f"{subject} {action}, in a batch: {result}")
 
-    def _note(self, action: Action, message: Message, body: dict[str, Any], sent_at: float) -> None:
+    def _note(
+        self,
+        action: Action,
+        message: Message,
+        body: dict[str, Any],
+        sent_at: float,
+        version: int | None = None,
+    ) -> None:
         """Keeps a receipt."""
         ledger, id_ = self._ledger, body["commandId"]
         stream = body.get("stream") or fill_from(
             CONTRACT.commands[message.DESCRIPTOR.full_name].stream, message
         )
+        said, roles = f"{action.subject} {action}", frozenset({_role(action.subject)})
         with ledger.lock:
             ledger.accepted.setdefault(
-                id_, Accepted(id_, stream, action.subject, message, f"{action.subject} {action}", sent_at)
+                id_, Accepted(id_, stream, action.subject, message, said, sent_at, roles, version)
             )
             if body.get("status") == "APPLIED":
                 ledger.known_at.setdefault(id_, time.monotonic())
         if action.keyed and id_ != command_id(action.subject, f"key-{action.number}"):
             ledger.complain(f"{action.subject} {action}: one key, two commands")
+
+
+def _role(subject: str) -> str:
+    return "merchant" if subject.endswith(MERCHANT) else "shopper"
 
 
 def request_of(

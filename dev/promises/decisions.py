@@ -80,7 +80,7 @@ def policies_are_followed(history: History) -> Iterator[str]:
                 decided[_place(outcome.causation_id, outcome.command_type, outcome.stream)] += 1
             if outcome.command_type.endswith(".EndPaymentWindow"):
                 lasted_s = outcome.stages.decided_at.ToNanoseconds() / 1e9 - windows[outcome.causation_id]
-                if lasted_s < history.payment_window_s - 0.001:
+                if lasted_s < history.payment_window_s - history.clocks_apart_s:
                     yield f"{outcome.stream}: the payment window ended after {lasted_s:.3f} s"
     for place in sorted(wanted.keys() | decided.keys()):
         if wanted[place] != decided[place]:

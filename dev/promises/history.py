@@ -78,6 +78,8 @@ class History:
     appended_at: Mapping[str, Sequence[float]]
     # Rows that no screen is held to, by view and key.
     excused: Collection[tuple[str, str]] = field(default=frozenset())
+    # How far apart the clocks of two services may be.
+    clocks_apart_s: float = 0.001
 
     @cached_property
     def events(self) -> dict[str, list[Recorded]]:
