@@ -45,6 +45,7 @@ def broken_promises(
     history = history_of(site, ledger, watchers, set() if strict else late)
     found = [Broken("receipts are kept", problem) for problem in ledger.problems]
     found += [Broken("lost updates are owned up to", problem) for problem in site.redis.problems]
+    found += [Broken("whoever waited sees it", complaint) for complaint in site.complaints]
     excused = not strict and (site.redis.owing or site.redis.forgotten)
     checks = [check for check in CHECKS if not (excused and check is views.screens_show_what_is_stored)]
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dev.promises.history import Accepted
+from dev.simulation.edge import HttpEdge
 from dev.simulation.messages import message_of
 from dev.simulation.processes import CONTRACT, Site, acceptance
 from dev.simulation.workload import MERCHANT, Action, joined
@@ -51,7 +52,7 @@ class Client:
         self._twin: Actor = world.start(f"{subject}-2", Process(f"edge-{subject}-2"), self._twin_life)
 
     def _life(self) -> None:
-        world, edge = self._site.world, acceptance(self._site)
+        world, edge = self._site.world, self._edge()
         for actions in joined(self._actions):
             world.sleep(actions[0].think_s)
             intents = [self._intent(action) for action in actions]
@@ -70,13 +71,15 @@ class Client:
                     edge = self._reuse(edge, actions[0], intents[0])
 
     def _twin_life(self) -> None:
-        edge = acceptance(self._site)
+        edge = self._edge()
         while True:
             while self._jobs:
                 edge = self._send(edge, *self._jobs.pop(0))
             self._site.world.park()
 
-    def _send(self, edge: Acceptance, actions: Sequence[Action], intents: Sequence[Intent]) -> Acceptance:
+    def _send(
+        self, edge: Acceptance | HttpEdge, actions: Sequence[Action], intents: Sequence[Intent]
+    ) -> Acceptance | HttpEdge:
         """Until it is accepted, or for so many tries. Answers an edge that lives."""
         world = self._site.world
         for _ in range(TRIES):
@@ -90,13 +93,17 @@ class Client:
                 self._ledger.problems.append(f"{actions[0]}: twice in a batch, answered in two ways")
             if answers is None:
                 # The edge is gone, or could not queue it.
-                edge = acceptance(self._site)
+                edge = self._edge()
             elif not self._note(actions, intents, answers):
                 return edge
             world.sleep(world.current.dice.choice((0.1, 1.0)))
         return edge
 
-    def _ask(self, edge: Acceptance, intents: Sequence[Intent]) -> list[Receipt | Problem] | None:
+    def _edge(self) -> Acceptance | HttpEdge:
+        """An edge that has just started."""
+        return HttpEdge(self._site) if self._site.http else acceptance(self._site)
+
+    def _ask(self, edge: Acceptance | HttpEdge, intents: Sequence[Intent]) -> list[Receipt | Problem] | None:
         """The answers; None when the edge is gone, or could not queue it."""
         self._lives = False
         with surviving(self._site.world):
@@ -125,7 +132,7 @@ class Client:
         id_ = command_id(self._caller.subject, intent.key)
         return f"{self._site.settings.prism_namespace}:idempotency:{id_}"
 
-    def _reuse(self, edge: Acceptance, action: Action, intent: Intent) -> Acceptance:
+    def _reuse(self, edge: Acceptance | HttpEdge, action: Action, intent: Intent) -> Acceptance | HttpEdge:
         """Sends another request with the key of one that was accepted, while Redis remembers that."""
         site = self._site
         # An edge leaves a Redis alone that it could not reach a moment ago.
@@ -140,7 +147,7 @@ class Client:
             self._ledger.problems.append(f"{action.subject} {action}: another request too: {answers[0]}")
         # Whichever of the two is decided first.
         self._ledger.accepted.pop(command_id(action.subject, intent.key), None)
-        return edge if answers else acceptance(site)
+        return edge if answers else self._edge()
 
     def _note(
         self, actions: Sequence[Action], intents: Sequence[Intent], answers: Sequence[Receipt | Problem]
@@ -187,7 +194,7 @@ def _other(intent: Intent) -> Intent:
         return replace(intent, expected_version=(intent.expected_version or 0) + 1)
     other: Any = type(intent.message)()
     other.CopyFrom(intent.message)
-    other.quantity += 1
+    other.quantity = other.quantity % 999 + 1
     return replace(intent, message=other)
 
 

@@ -56,6 +56,10 @@ class Site:
     consumers: list[Actor] = field(default_factory=list)
     readers: list[Actor] = field(default_factory=list)
     streams: "list[StreamProcess]" = field(default_factory=list)
+    # What was seen to be wrong while it ran.
+    complaints: list[str] = field(default_factory=list)
+    # Whether clients come by the edge's routes.
+    http: bool = False
 
 
 class ConsumerProcess:

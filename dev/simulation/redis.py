@@ -140,6 +140,19 @@ class SimulatedRedis:
 
         return self._call("xread", read)
 
+    def blmove(self, key: str, _: str, timeout: float, *ends: str) -> Any:  # noqa: ANN401 # as redis-py
+        """BLMOVE of a list to itself: its element, once it has one."""
+        actor, ends_at = self._world.current, self._world.now + timeout
+        found = self._call("wait for an outcome", lambda: self.get_now(key))
+        self.waiting.append(actor)
+        try:
+            while not found and self._world.now < ends_at:
+                self._world.sleep(ends_at - self._world.now)
+                found = self.get_now(key)
+        finally:
+            self.waiting.remove(actor)
+        return found[0] if found else None
+
     def pipeline(self, transaction: bool) -> "Pipeline":
         """A pipeline, done at once by `execute`."""
         assert not transaction

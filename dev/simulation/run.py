@@ -40,6 +40,8 @@ class Plan:
     streams: int
     # The only domain_svc trusts what it holds.
     exclusive: bool
+    # Clients come by the edge's routes.
+    http: bool = False
     # Injects exactly these faults into calls, instead of drawing them by their rates.
     script: Mapping[Place, Fault] | None = None
     # Checks also what is known not to hold yet.
@@ -86,6 +88,7 @@ def plan_of(seed: int, *, strict: bool = False) -> Plan:
         projectors=dice.choice((1, 2, 2, 3)),
         streams=dice.choice((1, 2)),
         exclusive=exclusive,
+        http=dice.random() < 0.3,
         strict=strict,
     )
 
@@ -103,7 +106,7 @@ def run(plan: Plan, *, history: bool = False) -> Result:
         prism_doorbell=False,
         prism_domain_exclusive=plan.exclusive,
     )
-    site = Site(world, to_storage, SimulatedStorage(to_storage), server, settings)
+    site = Site(world, to_storage, SimulatedStorage(to_storage), server, settings, http=plan.http)
     announcements = checks.Announcements(site)
     told.append(announcements)
     ledger = Ledger()
