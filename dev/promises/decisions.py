@@ -11,7 +11,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from dev.promises.follows import follows
-from dev.promises.history import CONTRACT, READER, History
+from dev.promises.history import CONTRACT, History, read
 from dev.promises.rules import Asked, decide
 from dev.promises.states import STATES, Product, happen
 from kernel.contract import aggregate_of, fill_from
@@ -50,7 +50,7 @@ def outcomes_follow_the_rules(history: History) -> Iterator[str]:
                 command = known.get(_place(outcome.causation_id, outcome.command_type, stream)) or known.get(
                     outcome.command_id
                 )
-                events = [READER.read(envelope) for envelope in envelopes]
+                events = [read(envelope) for envelope in envelopes]
                 if command is not None:
                     possible = _possible(state, version, command, outcome, sold)
                     if (outcome.code, events) not in possible:
@@ -156,7 +156,7 @@ def _sold_since(history: History, product_id: str, since: float) -> list[Product
         if at > since:
             found.append(copy(now))
         for envelope in commit.events:
-            happen(now, READER.read(envelope))
+            happen(now, read(envelope))
     return [*found, now]
 
 

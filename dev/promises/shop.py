@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from dev.promises.history import NEVER, READER, History, Recorded
+from dev.promises.history import NEVER, History, Recorded, read
 
 # What may follow what in an order's life; the first is what it begins with.
 LIFE = {
@@ -39,7 +39,7 @@ def _prices_since(history: History, product_id: str, since: float) -> set[int]:
     prices: list[tuple[float, int]] = []
     for commit, at in zip(history.commits.get(stream, ()), history.appended_at.get(stream, ()), strict=True):
         for envelope in commit.events:
-            event: Any = READER.read(envelope)
+            event: Any = read(envelope)
             if "price" in event.DESCRIPTOR.fields_by_name:
                 prices.append((at, event.price.minor_units))
     ends = [at for at, _ in prices[1:]] + [NEVER]

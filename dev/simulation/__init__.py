@@ -3,7 +3,9 @@
     world      time, actors and who runs next            faults     what goes wrong, and when
     storage    queues, events and views in memory        redis      Redis in memory
     processes  the real services, able to die            workload   what shoppers and merchants do
-    messages   the command that an action comes to       clients    who sends it
+    messages   the command that an action comes to       past       what the shop has behind it
+    clients    who sends it                              edge       the routes that some of them use
+    scripts    Redis' scripts, run as they are           asking     what the edge answers at rest
     watchers   who follows the stream                    checks     the promises, and what only a run shows
     run        one seed, from start to verdict           shrinking  the shortest history that fails
     mutants    planted bugs, to see them found

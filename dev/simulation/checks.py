@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 from dev.promises import CHECKS, broken, views
 from dev.promises.history import CONTRACT, READER, Broken, History
+from dev.simulation.asking import answers_are_right
 from dev.simulation.clients import Ledger
+from dev.simulation.edge import HttpEdge
 from dev.simulation.processes import Site
 from dev.simulation.watchers import Watcher
 from domain_svc import shop as write_side
@@ -52,7 +54,11 @@ def broken_promises(
     def outcomes_can_be_asked_for(history: History) -> Iterator[str]:
         return _unanswered(site, history)
 
-    return found + list(broken(history, [*checks, outcomes_can_be_asked_for]))
+    def the_edge_answers_what_is_stored(history: History) -> Iterator[str]:
+        return answers_are_right(HttpEdge(site), history)
+
+    checks = [*checks, outcomes_can_be_asked_for, *[the_edge_answers_what_is_stored] * site.http]
+    return found + list(broken(history, checks))
 
 
 def _unanswered(site: Site, history: History) -> Iterator[str]:

@@ -51,22 +51,23 @@ class SimulatedQueue:
         """As the port says."""
         check_bodies(bodies, delay_s)
 
-        def put(body: bytes) -> None:
-            self._numbers += 1
-            now = self._world.now
-            self.messages[self._numbers] = Stored(self._numbers, body, now, now + delay_s)
-            self._wake(now + delay_s)
-
         self._network.call_many(
             lambda: (
                 f"{self.name}: put {describing.bodies(self.name, bodies)}"
                 + (f", visible in {delay_s:g} s" if delay_s else "")
             ),
             bodies,
-            put,
+            lambda body: self.put_one(body, delay_s),
             self._failure("put"),
             MANY | {Fault.TWICE},
         )
+
+    def put_one(self, body: bytes, delay_s: float = 0) -> None:
+        """At once, whatever goes wrong elsewhere."""
+        self._numbers += 1
+        now = self._world.now
+        self.messages[self._numbers] = Stored(self._numbers, body, now, now + delay_s)
+        self._wake(now + delay_s)
 
     def receive(self, limit: int = 32, visibility_s: float = 30) -> list[Message]:
         """A random choice of what is visible."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from dev.promises.history import Broken
-from dev.simulation import checks, faults, processes, workload
+from dev.simulation import checks, faults, past, processes, workload
 from dev.simulation.clients import Client, Ledger
 from dev.simulation.faults import Fault, Faults, Injected, Place, Spell, Weather
 from dev.simulation.network import Entry, Network
@@ -129,6 +129,7 @@ def run(plan: Plan, *, history: bool = False) -> Result:
 
 
 def _start(plan: Plan, site: Site, to_redis: Network, ledger: Ledger) -> list[Watcher]:
+    past.remember(site, site.world.dice("past"))
     processes.start(site, plan.domains, plan.projectors, plan.streams)
     carts = tuple(
         sorted({f"cart/{action.target}" for action in plan.actions if action.kind in ("add", "check_out")})

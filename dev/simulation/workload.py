@@ -93,16 +93,16 @@ class Drawing:
         dice = self.dice
         for product in products:
             self.add(
-                MERCHANT, "register", product, price=dice.randint(1, 9) * 100, currency=self._currency(0.15),
+                MERCHANT, "register", product, price=dice.randint(1, 9) * 100, currency=self._currency(0.2),
                 think_s=0.01,
             )  # fmt: skip # one line a group of fields
             self.add(MERCHANT, "receive", product, quantity=dice.randint(1, 6), think_s=0.01)
         for _ in range(dice.randint(2, 8)):
             product = self._product(products)
             kind = dice.choice(
-                ("receive", "receive", "reprice", "ship", "ship", "ship", "cancel", "discontinue", "register")
+                ("receive", "receive", "reprice", "ship", "cancel", "discontinue", "discontinue", "register")
             )
-            if kind in ("discontinue", "register") and dice.random() < 0.6:
+            if kind in ("discontinue", "register") and dice.random() < 0.5:
                 continue
             target = self._somebodys_cart() if kind in ("ship", "cancel") else product
             self.add(
@@ -124,10 +124,15 @@ class Drawing:
             while dice.random() < 0.3:
                 kind = dice.choice(("change", "remove", "remove"))
                 self.add(subject, kind, cart, product=dice.choice(products), quantity=self._quantity())
+            if dice.random() < 0.08:
+                # Starts again: nothing of before is left, the currency neither.
+                for product in products:
+                    self.add(subject, "remove", cart, product=product)
+                self.add(subject, "add", cart, product=dice.choice(products), quantity=self._quantity())
             self.add(subject, "check_out", cart, wrong=self._error(0.08))
             for kind, likely in (("pay", 0.75), ("pay", 0.1), ("cancel", 0.25), ("add", 0.05)):
                 if dice.random() < likely:
-                    target = self._somebodys_cart() if dice.random() < 0.1 else cart
+                    target = self._somebodys_cart() if dice.random() < 0.2 else cart
                     self.add(subject, kind, target, product=dice.choice(products), wrong=self._error(0.1))
 
     def _product(self, products: tuple[str, ...]) -> str:
@@ -155,6 +160,9 @@ def draw(dice: random.Random) -> list[Action]:
     drawing.merchant(products)
     for subject in SHOPPERS[: dice.randint(1, len(SHOPPERS))]:
         drawing.shopper(subject, products)
+    for cart in sorted({action.target for action in drawing.actions if action.kind == "pay"}):
+        if dice.random() < 0.5:
+            drawing.add(MERCHANT, "ship", cart)
     return drawing.actions
 
 
