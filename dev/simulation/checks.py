@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from dev.promises import CHECKS, broken, views
 from dev.promises.history import CONTRACT, READER, Broken, History
+from dev.simulation import past
 from dev.simulation.asking import answers_are_right
 from dev.simulation.clients import Ledger
 from dev.simulation.edge import HttpEdge
@@ -15,9 +16,10 @@ from dev.simulation.watchers import Watcher
 from domain_svc import shop as write_side
 from domain_svc.lookup import Lookup
 from domain_svc.streams import Streams
+from kernel import dead_letters
 from kernel.contract import ANNOUNCER
 from kernel.ports import RowId
-from prism.envelope.v1.envelope_pb2 import Commit, Delivery, Outcome, Update, ViewRow
+from prism.envelope.v1.envelope_pb2 import Commit, DeadLetter, Delivery, Outcome, Update, ViewRow
 from projector_svc import shop as read_side
 from projector_svc.projecting import Projector
 
@@ -30,7 +32,10 @@ def history_of(site: Site, ledger: Ledger, watchers: list[Watcher], late: set[tu
             stream: [Commit.FromString(data) for data in events.commits[stream]]
             for stream in sorted(events.commits)
         },
-        rows={id_: data for id_, (data, _) in site.storage.views.rows.items()},
+        # Dead letters are looked at apart.
+        rows={
+            id_: data for id_, (data, _) in site.storage.views.rows.items() if id_.view != dead_letters.VIEW
+        },
         accepted=ledger.accepted.values(),
         screens=[watcher.screen for watcher in watchers],
         payment_window_s=site.settings.prism_payment_window,
@@ -57,8 +62,25 @@ def broken_promises(
     def the_edge_answers_what_is_stored(history: History) -> Iterator[str]:
         return answers_are_right(HttpEdge(site), history)
 
-    checks = [*checks, outcomes_can_be_asked_for, *[the_edge_answers_what_is_stored] * site.http]
+    def only_what_is_foreign_is_set_aside(history: History) -> Iterator[str]:
+        return _set_aside(site)
+
+    checks = [
+        *checks,
+        only_what_is_foreign_is_set_aside,
+        outcomes_can_be_asked_for,
+        *[the_edge_answers_what_is_stored] * site.http,
+    ]
     return found + list(broken(history, checks))
+
+
+def _set_aside(site: Site) -> Iterator[str]:
+    """Every foreign message became a dead letter, perhaps more than once, and nothing else did."""
+    rows = site.storage.views.rows.items()
+    letters = [DeadLetter.FromString(data) for id_, (data, _) in rows if id_.view == dead_letters.VIEW]
+    yield from (f"{item.queue}: {item.reason}" for item in letters if item.body != past.FOREIGN)
+    if {item.queue for item in letters} != set(site.foreign):
+        yield f"foreign messages came to {site.foreign}, dead letters are of {[item.queue for item in letters]}"
 
 
 def _unanswered(site: Site, history: History) -> Iterator[str]:

@@ -89,10 +89,13 @@ class HttpEdge:
             environ["HTTP_AUTHORIZATION"] = f"Bearer {caller.subject} {' '.join(sorted(caller.roles))}"
         environ |= {f"HTTP_{name.upper()}": value for name, value in headers.items()}
         told: list[Any] = []
+
+        def start(status: str, headers: list[tuple[str, str]], error: object = None) -> Any:  # noqa: ANN401 # WSGI's own
+            told[:] = [int(status.split()[0]), dict(headers)]
+
         _serving.edge = self
-        parts = _application().wsgi_app(environ, lambda *start: told.extend(start[:2]) or _write)
-        text = b"".join(parts)
-        return Answer(int(told[0].split()[0]), dict(told[1]), json.loads(text) if text else None)
+        text = b"".join(_application().wsgi_app(environ, start))
+        return Answer(told[0], told[1], json.loads(text) if text else None)
 
     def _send(self, caller: Caller, intent: Intent) -> Answer:
         route = intent.command.route
@@ -120,14 +123,14 @@ class HttpEdge:
     def _check_views(self, outcome: Mapping[str, Any]) -> None:
         """Whoever waited sees the effect."""
         aggregate, _, key = outcome["stream"].partition("-")
-        at = {"product": ("product", "catalogue"), "stock": ("product", "catalogue")}
-        stored = self.site.storage.views.rows.get(RowId(*at.get(aggregate, (aggregate, key)), key), (b"",))
+        row = (
+            RowId("product", "catalogue", key)
+            if aggregate in ("product", "stock")
+            else RowId(aggregate, key, key)
+        )
+        stored = self.site.storage.views.rows.get(row, (b"", ""))
         if ViewRow.FromString(stored[0]).progress[outcome["stream"]].version < outcome["version"]:
             self.site.complaints.append(f"{outcome} is told, and the views do not show it")
-
-
-def _write(data: bytes) -> None:
-    raise AssertionError("the edge answers by what it returns")
 
 
 def _receipt(answer: Answer) -> Receipt | Problem:

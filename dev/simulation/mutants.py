@@ -3,6 +3,8 @@
 Each is planted in the running process, over the real code.
 """
 
+import inspect
+import textwrap
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,27 +13,43 @@ from typing import Any
 from unittest.mock import patch
 
 from dev.simulation.storage import SimulatedEventStore, SimulatedViewStore
+from domain_svc import shop as write_side
+from domain_svc.aggregates import cart as cart_module
 from domain_svc.aggregates import order as order_module
 from domain_svc.aggregates import stock as stock_module
+from domain_svc.aggregates.cart import cart
 from domain_svc.aggregates.order import order
 from domain_svc.aggregates.stock import stock
 from domain_svc.commands import CommandHandler
+from domain_svc.deciding import Decider
 from domain_svc.reacting import PolicyHandler
 from domain_svc.reactions import Reactions
 from domain_svc.streams import Stream, Streams
+from edge import acceptance, idempotency
 from edge.acceptance import Acceptance
+from edge.idempotency import Keys
+from kernel import packing, updates
+from kernel.commits import CommitReader
 from kernel.consumer import Consumer
 from kernel.errors import StorageUnavailable
 from kernel.policy import Policy, Send
 from kernel.publishing import Subscriber
 from kernel.updates import UpdateLog
-from prism.order.v1.commands_pb2 import NoteStockReserved
-from prism.order.v1.events_pb2 import OrderConfirmed
+from prism.cart.v1.commands_pb2 import AddItemToCart, CheckOutCart
+from prism.cart.v1.events_pb2 import ItemQuantityChanged
+from prism.order.v1.commands_pb2 import EndPaymentWindow, NoteStockReserved, PayOrder
+from prism.order.v1.events_pb2 import OrderCancelled, OrderConfirmed
 from prism.stock.v1.commands_pb2 import ReleaseStock, ReserveStock
-from prism.stock.v1.events_pb2 import StockReserved
+from prism.stock.v1.events_pb2 import StockReleased, StockReserved
+from projector_svc import events, projecting
 from projector_svc.events import EventHandler
 from projector_svc.projecting import Projector
+from projector_svc.projections.cart import cart as cart_view
+from projector_svc.projections.product import product as product_view
+from projector_svc.projections.sales import sales as sales_view
 from projector_svc.rows import Rows
+from stream_svc.cursors import Position
+from stream_svc.hub import Hub
 from stream_svc.reader import Reader
 from stream_svc.repeats import Repeats
 
@@ -207,6 +225,34 @@ def _rejections_are_not_published(original):
     return lambda self, types: bool(types) and original(self, types)
 
 
+def _changed(old: str, new: str) -> Callable[[Any], Any]:
+    """A function as it is written but for one thing; or a text, as scripts are."""
+
+    def made_of(original):
+        source = original if isinstance(original, str) else inspect.getsource(original)
+        assert old in source, f"{old!r} is not in it any more"
+        if isinstance(original, str):
+            return source.replace(old, new)
+        made: dict[str, Any] = {}
+        # Without its decorators, which would register it once more.
+        code = textwrap.dedent(source[source.index("def ") - _indent(source) :]).replace(old, new)
+        exec(code, original.__globals__, made)  # noqa: S102 # it is the source beside this one
+        return made[original.__name__]
+
+    return made_of
+
+
+def _indent(source: str) -> int:
+    first = source[: source.index("def ")].rpartition("\n")[2]
+    return len(first)
+
+
+def _changed_on(message: Any, old: str, new: str) -> Callable[[Any], Any]:
+    """The same with one of the functions that a message's type finds."""
+    name = message.DESCRIPTOR.full_name
+    return lambda functions: {**functions, name: _changed(old, new)(functions[name])}
+
+
 def _with_decision(aggregate, command: Any, decision: Callable[..., Any]) -> dict[str, Any]:
     return {**aggregate.decisions, command.DESCRIPTOR.full_name: decision}
 
@@ -314,4 +360,138 @@ MUTANTS = [
         Reader, "_check_position", lambda original: lambda self: None,
     ),
     Mutant("repeats-told", "the stream tells repeats", Repeats, "is_new", lambda original: lambda self, item: True),
+    # Rules.
+    Mutant(
+        "cart-of-anybody", "whoever knows a cart's id changes it",
+        cart_module, "_must_be_open", _changed("state.owner != about.subject", "not about.subject"),
+    ),
+    Mutant(
+        "unseen-price", "a checkout takes a total that is lower than the one expected",
+        cart, "decisions", _changed_on(
+            CheckOutCart, "expected_total != total", "expected_total.minor_units < total.minor_units"
+        ),
+    ),
+    Mutant(
+        "limit-off-by-one", "a line takes no 999 of a product",
+        cart, "decisions", _changed_on(AddItemToCart, "> MAX_QUANTITY", ">= MAX_QUANTITY"),
+    ),
+    Mutant(
+        "last-one-unsold", "the last of a stock cannot be reserved",
+        stock, "decisions", _changed_on(ReserveStock, "quantity > state.available", "quantity >= state.available"),
+    ),
+    Mutant(
+        "paid-by-anybody", "whoever knows an order's id pays it",
+        order, "decisions", _changed_on(PayOrder, "_must_be_own(state, about)", "_must_exist(state)"),
+    ),
+    Mutant(
+        "paid-and-cancelled", "the end of the payment window cancels what is paid",
+        order, "decisions", _changed_on(EndPaymentWindow, "== CONFIRMED", "in (CONFIRMED, PAID)"),
+    ),
+    Mutant(
+        "one-line-released", "a cancelled order gives one of its lines back",
+        order_module, "_cancelled", _changed("=state.reserved_product_ids", "=state.reserved_product_ids[:1]"),
+    ),
+    Mutant(
+        "refund-forgotten", "a cancellation does not say that the order was paid",
+        order_module, "_cancelled", _changed("state.paid_at_ns", "0"),
+    ),
+    Mutant(
+        "window-at-once", "the payment window ends at once",
+        write_side, "checkout", _changed(", delay_s=payment_window_s", ""),
+    ),
+    Mutant(
+        "wrong-customer", "an order is placed for its cart's id",
+        write_side, "checkout", _changed("customer_id=event.owner_id", "customer_id=event.cart_id"),
+    ),
+    # Deciding.
+    Mutant(
+        "ids-by-stream", "policies' commands of one stream share their ids",
+        Reactions, "_command", _changed("{cause.id}/", "{cause.stream}/"),
+    ),
+    Mutant(
+        "first-event-only", "policies react to a commit's first event",
+        PolicyHandler, "__call__", _changed("in commit.events for", "in commit.events[:1] for"),
+    ),
+    Mutant(
+        "if-match-before-batch", "If-Match looks at the version before the batch",
+        Decider, "_events", _changed("version = draft.commit.version", "version = draft.stream.version"),
+    ),
+    Mutant(
+        "batch-on-old-state", "all commands of a batch are decided on the state before it",
+        Decider, "_events", _changed("aggregate.decide(draft.state", "aggregate.decide(draft.stream.state"),
+    ),
+    Mutant("roles-lost", "a decision does not know the roles", Decider, "_events", _changed("(command.roles)", "()")),
+    Mutant(
+        "snapshot-without-version", "a snapshot's number is taken for its version",
+        Streams, "_restore", _changed("snapshot.version", "snapshot.number"),
+    ),
+    Mutant(
+        "conflict-dropped", "commands whose commit met another one are not decided again",
+        CommandHandler, "_process", _changed("conflicts[draft.stream.name] = by_stream[draft.stream.name]", "pass"),
+    ),
+    # Queues.
+    Mutant(
+        "commits-mixed-up", "commits of two streams in one batch are told apart by their numbers",
+        CommitReader, "read", _changed("((commit.stream, commit.number), commit)", "(('', commit.number), commit)"),
+    ),
+    Mutant(
+        "overflow-lost", "what does not fit a message any more is left out",
+        packing, "_batches", _changed("batch, total = [], 0\n        batch", "batch, total = [], 0\n            continue\n        batch"),
+    ),
+    Mutant(
+        "given-back-for-good", "messages of a batch that storage refused are deleted",
+        Consumer, "_give_back", _changed("self._queue.extend(self._lease.current(messages), delay_s)", "self._queue.delete(messages)"),
+    ),
+    # Views.
+    Mutant(
+        "version-of-any-stream", "a product's version is that of its stock, too",
+        projecting, "take", _changed(" and aggregate_of(stream) == view.aggregates[0]", ""),
+    ),
+    Mutant(
+        "gap-stops-short", "the last event of a gap is not filled in",
+        Projector, "_fill_gap", _changed("< before", "< before - 1"),
+    ),
+    Mutant(
+        "owner-untold", "everybody is told of everybody's carts and orders",
+        events, "update_of", _changed("owner=getattr(row.view, view.owner_field) if view.owner_field else ''".replace("''", '""'), 'owner=""'),
+    ),
+    Mutant(
+        "line-total-stale", "a line of another quantity keeps its total",
+        cart_view, "handlers", _changed_on(ItemQuantityChanged, "money.times(line.unit_price, line.quantity)", "line.line_total"),
+    ),
+    Mutant(
+        "released-unshown", "released stock is not available in the catalogue",
+        product_view, "handlers", _changed_on(StockReleased, "view.available += event.quantity", "pass"),
+    ),
+    Mutant(
+        "sales-kept", "a cancelled order's sales stay",
+        sales_view, "handlers", _changed_on(OrderCancelled, "-1", "0"),
+    ),
+    # The edge.
+    Mutant(
+        "key-of-anybody", "the same key of two subjects is one key",
+        acceptance, "command_id", _changed("_subject_namespace(subject)", "_NAMESPACE"),
+    ),
+    Mutant(
+        "any-body", "a key is good for any other request, too",
+        acceptance, "fingerprint", _changed("expected_version).encode(), data", "None).encode(), b''"),
+    ),
+    Mutant("key-kept", "a key is not free again after a 503", Keys, "free", lambda original: lambda self, keys: None),
+    Mutant(
+        "claims-by-turns", "whoever claims a key second gets it too (in Lua)",
+        idempotency, "_CLAIM", _changed("'NX', ", ""),
+    ),
+    Mutant(
+        "first-untold", "the first of several updates is not told (in Lua)",
+        updates, "_ADD", _changed("for i = 5,", "for i = 9,"),
+    ),
+    # The stream.
+    Mutant(
+        "cursor-of-the-whole", "a client that has seen a part of an entry goes on after all of it",
+        Position, "__str__", _changed("return whole if", "return whole if True or"),
+    ),
+    Mutant(
+        "slow-client-unaware", "what a slow client has no room for is left out",
+        Hub, "_deliver", _changed("client.start_over(reset(Reset.TOO_SLOW, self._ring.end) + message)", "pass"),
+    ),
 ]  # fmt: skip # a mutant in three lines

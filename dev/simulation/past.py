@@ -1,4 +1,5 @@
-"""What a run's shop has behind it: a product, and a cart that the first release stored, nearly full perhaps.
+"""What a run's shop has behind it: a product, and a cart that the first release stored, nearly full perhaps;
+and messages in its queues that are none.
 
 It rests in the event store, and is published when the run begins, as an operator does after an upgrade.
 """
@@ -14,7 +15,7 @@ from dev.simulation.workload import MERCHANT, PRODUCTS, SHOPPERS
 from dev.simulation.world import EPOCH_S
 from kernel.clock import from_ns
 from kernel.packing import pack_commits
-from kernel.queues import events_for
+from kernel.queues import COMMANDS, POLICIES, events_for
 from prism.cart.v1 import events_pb2 as v1
 from prism.common.v1.money_pb2 import Money
 from prism.envelope.v1.envelope_pb2 import Commit, Outcome
@@ -26,8 +27,16 @@ MAX_LINES = 100
 MAX_ON_HAND = 2_000_000_000
 
 
+# The bodies of messages that nobody can read.
+FOREIGN = b"\xff\xff is no message"
+
+
 def remember(site: Site, dice: random.Random) -> None:
     """Writes a past, in some runs."""
+    for name in (COMMANDS, POLICIES, events_for("views"), events_for("sales")):
+        if dice.random() < 0.1:
+            site.foreign.append(name)
+            site.storage.queue(name).put_one(FOREIGN)
     if dice.random() < 0.5:
         return
     product, owner = PRODUCTS[0], SHOPPERS[0]

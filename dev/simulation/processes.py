@@ -58,6 +58,8 @@ class Site:
     streams: "list[StreamProcess]" = field(default_factory=list)
     # What was seen to be wrong while it ran.
     complaints: list[str] = field(default_factory=list)
+    # The queues that were given a message that is none.
+    foreign: list[str] = field(default_factory=list)
     # Whether clients come by the edge's routes.
     http: bool = False
 
