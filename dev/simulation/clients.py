@@ -85,9 +85,10 @@ class Client:
         for _ in range(TRIES):
             # A batch may name a command twice: it is the same command.
             doubled = [intents[0]] * (actions[0].doubled and actions[0].keyed)
-            before = self._site.redis.troubles
+            redis = self._site.redis
+            unused = not any(redis.get_now(self._key(intent)) for intent in intents if intent.key)
             answers = self._ask(edge, [*intents, *doubled])
-            if self._site.redis.troubles == before and not actions[0].twin:
+            if unused and not redis.troubled and not actions[0].twin:
                 self._check_keys(intents, answers)
             if answers and doubled and _receipt(answers[0]) != _receipt(answers.pop()):
                 self._ledger.problems.append(f"{actions[0]}: twice in a batch, answered in two ways")
@@ -122,7 +123,7 @@ class Client:
             if not held:
                 continue
             accepted = answers is not None and isinstance(answers[place], Receipt)
-            if accepted and not redis.troubled and not held.startswith(DONE):
+            if accepted and not held.startswith(DONE):
                 problems.append(f"{intent.key} is accepted, and a repeat would not be known")
             if answers is None and self._lives and held.startswith(IN_FLIGHT):
                 problems.append(f"{intent.key} is not free again after a 503")

@@ -137,6 +137,22 @@ def test_after_a_pause_in_which_redis_dropped_entries_clients_start_over(
     assert '"version":8' in take(client)
 
 
+def test_entries_that_redis_dropped_before_the_first_were_read_make_clients_start_over(
+    settings: Settings, projector: Projector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader_module, "BATCH", 2)
+    by_hand = Following(settings)
+    by_hand.reader.step()
+    client = by_hand.client()
+
+    for version in range(1, 7):
+        projector.publish(given.cart("c1", version))
+    projector.redis.xtrim("prism:updates", maxlen=3, approximate=False)
+    by_hand.reader.step()
+
+    assert "UPDATES_LOST" in take(client)
+
+
 def test_without_redis_it_waits_and_says_so(
     following: Following, projector: Projector, own_redis: RedisServer
 ) -> None:
