@@ -119,6 +119,7 @@ def test_a_ping_notices_that_the_folder_was_removed(folder: Path, storage: Embed
 def test_a_ping_notices_a_full_disk_from_the_first_refused_write_on(storage: EmbeddedStorage) -> None:
     queue = storage.queue("commands")
     queue.put([b"first"])
+    storage.ping()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1024, limits[1]))
     try:
