@@ -34,6 +34,10 @@ class InvalidToken(Exception):
     """No valid token; the text says why, without any of the token."""
 
 
+class NoToken(InvalidToken):
+    """No token at all, or none of the scheme `Bearer`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Whoever a valid token speaks for."""
@@ -52,6 +56,23 @@ class Tokens(Protocol):
 
         KeysUnavailable when they are needed and out of reach.
         """
+
+
+def bearer_token(authorization: str) -> str:
+    """The token, unchecked, in the value of a header `Authorization`. NoToken where there is none."""
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise NoToken("a bearer token is needed")
+    return token.strip()
+
+
+def caller_of(authorization: str, tokens: Tokens) -> Caller:
+    """Who is asking, by the value of a header `Authorization`: of HTTP or of gRPC's metadata.
+
+    NoToken without a token, InvalidToken with one that is not valid now, KeysUnavailable while nobody can
+    tell. May fetch the issuer's keys.
+    """
+    return tokens.check(bearer_token(authorization))
 
 
 class JwtTokens:
