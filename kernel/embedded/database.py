@@ -109,8 +109,7 @@ class Database:
         )
         # Deleted bytes need no overwriting, as some builds do by default.
         connection.executescript(
-            "PRAGMA synchronous=NORMAL; PRAGMA secure_delete=OFF;"
-            f"PRAGMA journal_size_limit={WAL_KEPT_BYTES};"
+            f"PRAGMA synchronous=NORMAL; PRAGMA secure_delete=OFF;PRAGMA journal_size_limit={WAL_KEPT_BYTES};"
         )
         return connection
 
