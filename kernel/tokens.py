@@ -26,8 +26,9 @@ LEEWAY_S = 5
 # As long as a header may be.
 MAX_TOKEN_CHARS = 8192
 ISSUER_ALGORITHMS = ("RS256", "ES256")
-# Checked tokens are remembered this long: a signature costs more than a request's other work.
+# Checked tokens are remembered this long, and so many: a signature costs more than a request's other work.
 REMEMBER_S = 60
+REMEMBERED = 4096
 
 
 class InvalidToken(Exception):
@@ -86,7 +87,7 @@ class JwtTokens:
         self._issuer = issuer
         self._audience = audience
         # With the generation of the keys that they were checked with.
-        self._known: TTLCache[str, tuple[int, Caller]] = TTLCache(maxsize=4096, ttl=REMEMBER_S)
+        self._known: TTLCache[str, tuple[int, Caller]] = TTLCache(REMEMBERED, REMEMBER_S)
         self._lock = Lock()
 
     def check(self, token: str) -> Caller:
