@@ -104,10 +104,9 @@ class Streams:
         if stream is None:
             stream = self.load(name)
         elif not self._exclusive and name not in self._current:
-            if commits := self._store.read(name, after=stream.number):
-                self._follow(stream, commits)
-                # It weighs more than it did.
-                self._cache[name] = stream
+            self._follow(stream, self._store.read(name, after=stream.number))
+            # It may weigh more than it did.
+            self._cache[name] = stream
         self._current.add(name)
         return stream
 

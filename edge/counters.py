@@ -13,6 +13,8 @@ from itertools import count
 from pathlib import Path
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+# Linux keeps these files in memory: a write into one that is mapped kills its process when a disk is full.
+MEMORY = Path("/dev/shm")  # noqa: S108 # as safe as the temporary folder, by mkdtemp
 PREFIX = "prism-edge-"
 # The master's own; workers have those above it.
 _place = 0
@@ -23,11 +25,12 @@ def open_folder() -> Path:
 
     Folders that killed servers left behind are removed.
     """
-    for old in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+    home = _home()
+    for old in home.glob(f"{PREFIX}*-*"):
         owner = old.name.removeprefix(PREFIX).partition("-")[0]
         if owner.isdecimal() and not _runs(int(owner)):
             shutil.rmtree(old, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=home))
     os.environ[VARIABLE] = str(folder)
     from prometheus_client import values
 
@@ -46,6 +49,11 @@ def take_place(place: int) -> None:
     """Counts under a place's number from now on, in the process that has it."""
     global _place
     _place = place
+
+
+def _home() -> Path:
+    """Memory, unless this machine has none that is a folder, or its operator chose another place."""
+    return MEMORY if MEMORY.is_dir() and "TMPDIR" not in os.environ else Path(tempfile.gettempdir())
 
 
 def _runs(pid: int) -> bool:

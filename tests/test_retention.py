@@ -32,6 +32,7 @@ UNBOUNDED = {
     ("edge/validation.py", "_validator"): "nothing",
     ("kernel/contract.py", "load"): "nothing",
     ("kernel/encoding.py", "encoder"): "messages of the contract",
+    ("kernel/telemetry/metrics.py", "child"): "values of labels",
     ("kernel/telemetry/requests.py", "_template"): "routes",
 }
 
