@@ -44,16 +44,16 @@ def _add(total: Message, part: Message) -> None:
 
 
 def _add_items(items: Any, more: Sequence[Message]) -> None:  # noqa: ANN401 # a repeated field of messages
-    """Adds items to those with the same first field; in the order of that field."""
+    """Adds items to those with the same first field, and sorts them by it."""
     by_name = {_name(item): item for item in items}
     for item in more:
         if known := by_name.get(_name(item)):
             _add(known, item)
         else:
             by_name[_name(item)] = item
-    ordered = [by_name[name] for name in sorted(by_name)]
+    merged = [by_name[name] for name in sorted(by_name)]
     # Copies, for emptying the list takes what is in it along.
-    kept = [type(item).FromString(item.SerializeToString()) for item in ordered]
+    kept = [type(item).FromString(item.SerializeToString()) for item in merged]
     del items[:]
     items.extend(kept)
 
