@@ -152,7 +152,7 @@ def _shopping(site: Site, ledger: Ledger, audience: Audience, rounds: list[Round
         over.append(True)
         thread.join()
         for each in rounds:
-            each.wait()
+            each.end()
 
 
 def _opened(site: Site, ledger: Ledger, audience: Audience, number: int) -> Round:
@@ -197,7 +197,7 @@ def _break(site: Site, verdict: Verdict, breakage: Breakage, say: Callable[[str]
 
 def _judge(site: Site, verdict: Verdict, ledger: Ledger, stored: rest.Stored, audience: Audience) -> None:
     history = rest.history_of(stored, ledger, audience, PAYMENT_WINDOW_S)
-    verdict.wrong += rest.told_wrongly(history, ledger, stored)
+    verdict.wrong += rest.told_wrongly(ledger, stored)
     verdict.wrong += promises.broken(history)
     sample = site.dice.sample(range(len(ledger.repeatable)), min(SAMPLE, len(ledger.repeatable)))
     known = [place for place in sample if ledger.repeatable[place][2] in history.outcomes]

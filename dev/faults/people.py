@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,6 +24,8 @@ from kernel.encoding import to_document
 
 # A request is sent so often, at most; an outage may last for a while.
 TRIES = 40
+# A query is answered again within so many seconds, whatever breaks.
+LONGEST_OUTAGE_S = 60.0
 # Every so many-th request asks to wait for its outcome.
 WAITS = 0.3
 WAIT_S = 5
@@ -61,6 +64,7 @@ class Round:
     ) -> None:
         self._http = connect(edge_url)
         self._ledger = ledger
+        self._ends = threading.Event()
         self.actions = [_renamed(action, f"r{number}") for action in workload.draw(dice)]
         self._dice = {
             subject: random.Random(dice.random())  # noqa: S311 # chance, not a secret
@@ -94,8 +98,9 @@ class Round:
         """Whether everybody has done what they wanted."""
         return not any(thread.is_alive() for thread in self._threads)
 
-    def wait(self) -> None:
-        """Returns when everybody has done what they wanted."""
+    def end(self) -> None:
+        """Lets everybody finish what they are at, and returns."""
+        self._ends.set()
         for thread in self._threads:
             thread.join()
 
@@ -106,7 +111,8 @@ class Round:
     def _live(self, subject: str) -> None:
         try:
             for actions in joined([action for action in self.actions if action.subject == subject]):
-                time.sleep(actions[0].think_s)
+                if self._ends.wait(actions[0].think_s):
+                    return
                 if len(actions) > 1:
                     self._send_batch(subject, actions)
                 else:
@@ -267,18 +273,18 @@ def request_of(
 
 
 def look(person: Person, view: str, key: str) -> Any:  # noqa: ANN401 # each view has its own type
-    """A view as someone sees it now; None where there is none, or no answer."""
-    for _ in range(TRIES):
-        try:
+    """A view as someone sees it now, asked for until there is an answer; None where there is none."""
+    deadline = time.monotonic() + LONGEST_OUTAGE_S
+    while True:
+        with suppress(httpx.TransportError):
             answer = person.get(VIEW_PATHS[view].format(key))
-        except httpx.TransportError:
-            continue
-        if answer.status_code == 200:
-            return json_format.ParseDict(answer.json(), CONTRACT.views[view].message())
-        if answer.status_code == 404:
-            return None
+            if answer.status_code == 200:
+                return json_format.ParseDict(answer.json(), CONTRACT.views[view].message())
+            if answer.status_code == 404:
+                return None
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{view}/{key} could not be read for {LONGEST_OUTAGE_S:g} s")
         time.sleep(0.3)
-    return None
 
 
 def _renamed(action: Action, prefix: str) -> Action:

@@ -3,7 +3,8 @@
 Nothing here is shared with the projections of projector_svc, which are judged by it.
 """
 
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from google.protobuf.message import Message
@@ -17,6 +18,8 @@ from prism.order.v1.views_pb2 import OrderView
 from prism.product.v1.views_pb2 import ProductView
 from prism.sales.v1.views_pb2 import ProductSales, SalesDay
 
+# How many rows a day's sales are kept in.
+PARTS = 16
 # What the keys of order_history count down from, in microseconds.
 LATEST_US = 10**16
 
@@ -138,7 +141,21 @@ def _product(events: list[Recorded], stock: list[Recorded]) -> ProductView:
 
 
 def _sales(events: Iterator[Recorded]) -> dict[RowId, Message]:
-    """A row for every day and currency in which anything was paid."""
+    """A row for every day and currency in which anything was paid, in parts by the order."""
+    parts: dict[int, list[Recorded]] = {}
+    for recorded in events:
+        if recorded.kind in ("OrderPaid", "OrderCancelled"):
+            event: Any = recorded.event
+            parts.setdefault(zlib.crc32(event.order.order_id.encode()) % PARTS, []).append(recorded)
+    return {
+        RowId("sales", "days", f"{key}~{part:02}"): day
+        for part, those in parts.items()
+        for key, day in sales_by_day(those).items()
+    }
+
+
+def sales_by_day(events: Iterable[Recorded]) -> dict[str, SalesDay]:
+    """By day and currency, what was paid and not taken back."""
     units: dict[tuple[str, str], dict[str, int]] = {}
     revenue: dict[tuple[str, str], dict[str, int]] = {}
     for recorded in events:
@@ -155,7 +172,7 @@ def _sales(events: Iterator[Recorded]) -> dict[RowId, Message]:
                     sums.setdefault(day, {}).setdefault(line.product_id, 0)
                     sums[day][line.product_id] += sign * amount
     return {
-        RowId("sales", "days", f"{date} {currency}"): SalesDay(
+        f"{date} {currency}": SalesDay(
             date=date,
             products=[
                 ProductSales(

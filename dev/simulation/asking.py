@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dev.promises.history import CONTRACT, History
+from dev.promises.pictures import sales_by_day
 from dev.simulation.edge import HttpEdge
 from dev.simulation.workload import MERCHANT
 from dev.simulation.world import NEVER
@@ -36,7 +37,8 @@ def answers_are_right(edge: HttpEdge, history: History) -> Iterator[str]:
         yield from _list(edge, "/v1/orders", _shopper(customer), [_json(row) for row in newest])
     products = [row for row in _rows(history, "product") if row.version]
     yield from _list(edge, "/v1/products", None, [_json(row) for row in products])
-    days = [_json(row) for row in _rows(history, "sales")]
+    sold = sales_by_day(item for events in history.events.values() for item in events)
+    days = [_json(sold[day]) for day in sorted(sold)]
     path = "/v1/sales?from=2027-01-15&to=2027-01-18"
     yield from _differs(edge, path, Caller(MERCHANT, frozenset({"merchant"}), NEVER), 200, {"days": days})
     yield from _differs(edge, path, STRANGER, 403)

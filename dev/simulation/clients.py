@@ -13,12 +13,14 @@ from dev.simulation.world import NEVER, Actor, Process, surviving
 from edge.acceptance import Acceptance, Intent, Receipt
 from edge.idempotency import DONE, IN_FLIGHT, command_id
 from edge.memory import PAUSE_S
-from edge.problems import KEY_IN_FLIGHT, KEY_REUSED, Problem
+from edge.problems import KEY_IN_FLIGHT, KEY_REUSED, QUEUE_UNAVAILABLE, Kind, Problem
 from kernel.ports import RowId
 from kernel.tokens import Caller
 from prism.envelope.v1.envelope_pb2 import ViewRow
 
 TRIES = 8
+# How often whoever was told that nothing was accepted leaves it at that.
+GIVES_UP = 0.2
 
 
 @dataclass(slots=True)
@@ -29,6 +31,8 @@ class Ledger:
     # By action: when it was first sent; its command's id, where it has a key.
     sent_at: dict[int, float] = field(default_factory=dict)
     by_key: dict[int, str] = field(default_factory=dict)
+    # Commands that were refused because "nothing was accepted", and never sent again: by id, what they were.
+    given_up: dict[str, str] = field(default_factory=dict)
     refused: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -44,10 +48,11 @@ class Client:
         self._caller = Caller(subject, frozenset({role}), NEVER)
         # Each subject counts its own: the same key of two subjects is two keys.
         self._keys = {action.number: f"key-{place}" for place, action in enumerate(actions)}
-        # Whether the edge that did not take the last request is there still.
-        self._lives = True
+        # What the edge said that did not take the last request; None: it is gone.
+        self._said: Kind | None = None
         self._jobs: list[tuple[list[Action], list[Intent]]] = []
         world = site.world
+        self._patience = world.dice(f"{subject}'s patience")
         world.start(subject, Process(f"edge-{subject}"), self._life)
         self._twin: Actor = world.start(f"{subject}-2", Process(f"edge-{subject}-2"), self._twin_life)
 
@@ -82,6 +87,8 @@ class Client:
     ) -> Acceptance | HttpEdge:
         """Until it is accepted, or for so many tries. Answers an edge that lives."""
         world = self._site.world
+        # Whether it may have been accepted without a word.
+        unsure = any(action.twin or action.again or not action.keyed for action in actions)
         for _ in range(TRIES):
             # A batch may name a command twice: it is the same command.
             doubled = [intents[0]] * (actions[0].doubled and actions[0].keyed)
@@ -92,9 +99,16 @@ class Client:
                 self._check_keys(intents, answers)
             if answers and doubled and _receipt(answers[0]) != _receipt(answers.pop()):
                 self._ledger.problems.append(f"{actions[0]}: twice in a batch, answered in two ways")
+            unsure = unsure or (answers is None and self._said is not QUEUE_UNAVAILABLE)
             if answers is None:
                 # The edge is gone, or could not queue it.
                 edge = self._edge()
+                if not unsure and self._patience.random() < GIVES_UP:
+                    self._ledger.given_up |= {
+                        command_id(action.subject, intent.key): str(action)
+                        for action, intent in zip(actions, intents, strict=True)
+                    }
+                    return edge
             elif not self._note(actions, intents, answers):
                 return edge
             world.sleep(world.current.dice.choice((0.1, 1.0)))
@@ -106,13 +120,13 @@ class Client:
 
     def _ask(self, edge: Acceptance | HttpEdge, intents: Sequence[Intent]) -> list[Receipt | Problem] | None:
         """The answers; None when the edge is gone, or could not queue it."""
-        self._lives = False
+        self._said = None
         with surviving(self._site.world):
             try:
                 return edge.accept(self._caller, intents, None)
-            except Problem:
+            except Problem as problem:
                 self._ledger.refused += 1
-                self._lives = True
+                self._said = problem.kind
         return None
 
     def _check_keys(self, intents: Sequence[Intent], answers: Sequence[Receipt | Problem] | None) -> None:
@@ -125,7 +139,7 @@ class Client:
             accepted = answers is not None and isinstance(answers[place], Receipt)
             if accepted and not held.startswith(DONE):
                 problems.append(f"{intent.key} is accepted, and a repeat would not be known")
-            if answers is None and self._lives and held.startswith(IN_FLIGHT):
+            if answers is None and self._said and held.startswith(IN_FLIGHT):
                 problems.append(f"{intent.key} is not free again after a 503")
 
     def _key(self, intent: Intent) -> str:

@@ -135,8 +135,8 @@ class HttpEdge:
 
 
 def _receipt(answer: Answer) -> Receipt | Problem:
-    """A receipt, or what it was refused for. Raises the Problem of a 503, as acceptance does."""
-    if answer.status == 503:
+    """A receipt, or what it was refused for. Raises the Problem of a 503 or 504, as acceptance does."""
+    if answer.status in (503, 504):
         raise Problem(_KINDS[answer.body["code"]], answer.body["detail"])
     if "commandId" in answer.body:
         # Waited for, as a rule: applied, or rejected with 409.

@@ -1,5 +1,6 @@
 """What the embedded engine promises beyond the ports: it is shared by processes, and survives their death."""
 
+import resource
 import shutil
 import signal
 import sqlite3
@@ -15,8 +16,8 @@ import pytest
 
 from kernel.embedded import database
 from kernel.embedded.storage import EmbeddedStorage
-from kernel.errors import StorageUnavailable
-from prism.envelope.v1.envelope_pb2 import Commit
+from kernel.errors import EffectUnknown, StorageUnavailable
+from prism.envelope.v1.envelope_pb2 import Commit, Outcome
 
 # Each process races for 60 places, puts 60 messages, and then takes from the queue what it can.
 CONTENDER = """
@@ -42,7 +43,7 @@ while messages := queue.receive(4):
 WRITER = """
 import sys
 from kernel.embedded.storage import EmbeddedStorage
-from prism.envelope.v1.envelope_pb2 import Commit
+from prism.envelope.v1.envelope_pb2 import Commit, Outcome
 
 storage = EmbeddedStorage(sys.argv[1])
 number = 0
@@ -115,6 +116,26 @@ def test_a_ping_notices_that_the_folder_was_removed(folder: Path, storage: Embed
         storage.ping()
 
 
+def test_a_ping_notices_a_full_disk_from_the_first_refused_write_on(storage: EmbeddedStorage) -> None:
+    queue = storage.queue("commands")
+    queue.put([b"first"])
+    storage.ping()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, limits[1]))
+    try:
+        storage.ping()
+        with pytest.raises(StorageUnavailable) as refused:
+            queue.put([b"second"])
+        assert not isinstance(refused.value, EffectUnknown)
+        with pytest.raises(StorageUnavailable):
+            storage.ping()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    storage.ping()
+    queue.put([b"third"])
+    assert [message.body for message in queue.receive()] == [b"first", b"third"]
+
+
 def test_a_file_that_is_no_database_makes_storage_unavailable(folder: Path, storage: EmbeddedStorage) -> None:
     folder.mkdir()
     (folder / "events.db").write_bytes(b"no database" * 1000)
@@ -140,3 +161,43 @@ def test_a_failed_call_does_not_spoil_the_next(storage: EmbeddedStorage) -> None
     with pytest.raises(UnicodeEncodeError):
         storage.events.read("\ud800")
     assert storage.events.append([Commit(stream="cart-1", number=1)]) == [True]
+
+
+def test_a_queue_s_file_is_as_large_as_its_largest_backlog(tmp_path: Path) -> None:
+    """However many messages have gone through it: the room of those that are gone is taken again."""
+    storage = EmbeddedStorage(str(tmp_path))
+    queue = storage.queue("commands")
+
+    def pages_after(messages: int) -> int:
+        for _ in range(messages // 32):
+            queue.put([bytes(500)] * 32)
+            queue.delete(queue.receive(32))
+        with closing(sqlite3.connect(tmp_path / "queue-commands.db")) as file:
+            return int(file.execute("PRAGMA page_count").fetchone()[0])
+
+    assert pages_after(3200) == pages_after(320)
+    storage.close()
+
+
+def test_the_log_of_changes_shrinks_after_a_reader_kept_it_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "WAL_KEPT_BYTES", 100_000)
+    storage = EmbeddedStorage(str(tmp_path))
+    log = tmp_path / "events.db-wal"
+
+    def write_mebibytes(stream: str, number: int) -> None:
+        for place in range(1, 2 * number + 1):
+            outcome = Outcome(detail="x" * 512 * 1024)
+            assert storage.events.append([Commit(stream=stream, number=place, outcomes=[outcome])]) == [True]
+
+    write_mebibytes("cart-1", 1)
+    with closing(sqlite3.connect(tmp_path / "events.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM commits").fetchone()
+        write_mebibytes("cart-2", 10)
+        assert log.stat().st_size > 10 * 1024 * 1024
+    # One more is written to the file, the next begins the log anew.
+    write_mebibytes("cart-3", 1)
+    assert log.stat().st_size < 2 * 1024 * 1024
+    storage.close()
