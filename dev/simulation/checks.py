@@ -11,12 +11,13 @@ from dev.simulation import past
 from dev.simulation.asking import answers_are_right
 from dev.simulation.clients import Ledger
 from dev.simulation.edge import HttpEdge
+from dev.simulation.patching import SHORT_MEMORY
 from dev.simulation.processes import Site
 from dev.simulation.watchers import Watcher
 from domain_svc import shop as write_side
 from domain_svc.lookup import Lookup
 from domain_svc.streams import Streams
-from kernel import dead_letters
+from kernel import dead_letters, updates
 from kernel.contract import ANNOUNCER
 from kernel.ports import RowId
 from prism.envelope.v1.envelope_pb2 import Commit, DeadLetter, Delivery, Outcome, Update, ViewRow
@@ -128,7 +129,8 @@ class Announcements:
         """An entry was added just now."""
         delivery = Delivery.FromString(entry)
         outcome = delivery.outcome
-        if self._site.redis.epochs > 1:
+        # A reader forgets what it told when an epoch begins, and when its memory was too short for a pause.
+        if self._site.redis.epochs > 1 or updates.CAPACITY <= SHORT_MEMORY:
             self.late |= {row_of(update) for update in delivery.updates if self._is_late(update)}
         if not delivery.HasField("outcome"):
             return
