@@ -50,7 +50,6 @@ from projector_svc.projections.sales import sales as sales_view
 from projector_svc.rows import Rows
 from stream_svc.cursors import Position
 from stream_svc.hub import Hub
-from stream_svc.reader import Reader
 from stream_svc.repeats import Repeats
 
 # mypy: disable-error-code="no-untyped-def"
@@ -355,10 +354,6 @@ MUTANTS = [
     Mutant(
         "missed-updates-hidden", "updates that Redis did not take begin no new epoch",
         UpdateLog, "publish", _missed_updates_are_forgotten,
-    ),
-    Mutant(
-        "lost-memory-unnoticed", "the stream's reader does not look whether Redis lost its memory",
-        Reader, "_check_position", lambda original: lambda self: None,
     ),
     Mutant("repeats-told", "the stream tells repeats", Repeats, "is_new", lambda original: lambda self, item: True),
     # Rules.
