@@ -3,18 +3,19 @@
 import socket
 import struct
 import sys
+from threading import Event
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped] # gunicorn ships no types
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped] # gunicorn ships no types
 from gunicorn.workers.base import Worker  # type: ignore[import-untyped] # gunicorn ships no types
-from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped] # gunicorn ships no types
+from gunicorn.workers.gthread import TConn  # type: ignore[import-untyped] # gunicorn ships no types
 from prometheus_client import multiprocess
 
-from kernel.broken_http import refuse
 from kernel.collector import calm_collector
 from kernel.errors import ConfigurationError
+from kernel.http_worker import HttpWorker
 from kernel.settings import Settings
 from kernel.telemetry import tracing
 from kernel.telemetry.gunicorn_log import GunicornLogger
@@ -34,6 +35,8 @@ class EdgeServer(BaseApplication):  # type: ignore[misc] # gunicorn ships no typ
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        # Each worker has its own, from the fork on.
+        self._draining = Event()
         super().__init__()
 
     def load_config(self) -> None:
@@ -47,14 +50,18 @@ class EdgeServer(BaseApplication):  # type: ignore[misc] # gunicorn ships no typ
         from edge.app import create_app
 
         try:
-            return create_app(self._settings)
+            return create_app(self._settings, self._draining)
         except ConfigurationError as error:
             print(f"edge: {error}", file=sys.stderr)  # noqa: T201 as every service's first words
             sys.exit(Arbiter.APP_LOAD_ERROR)
 
+    def drain(self) -> None:
+        """Has requests that wait for an outcome answered without it."""
+        self._draining.set()
 
-class EdgeWorker(ThreadWorker):  # type: ignore[misc] # the same
-    """A worker that stalled clients cannot hold, and that answers broken HTTP with a problem too."""
+
+class EdgeWorker(HttpWorker):
+    """A worker that stalled clients cannot hold."""
 
     def enqueue_req(self, conn: TConn) -> None:
         """Bounds what a thread waits for a client before it gets the connection."""
@@ -63,10 +70,6 @@ class EdgeWorker(ThreadWorker):  # type: ignore[misc] # the same
             conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
             conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
         super().enqueue_req(conn)
-
-    def handle_error(self, req: object, client: socket.socket, addr: object, exc: BaseException) -> None:
-        """Answers a request that never reached the application, and closes."""
-        refuse(client, exc)
 
 
 def gunicorn_config(settings: Settings) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from stream_svc.cursors import NOWHERE, Place, Position
 from stream_svc.items import Expanded, Item
 from stream_svc.ring import Reset, Ring
 from stream_svc.sse import SseMessage
-from stream_svc.subscription import Ended, Interest, Subscription
+from stream_svc.subscription import Interest, Subscription
 
 _resets = bound(SSE_RESETS)
 
@@ -82,18 +82,18 @@ class Hub:
     def subscribe(self, interest: Interest, after: Position | None) -> Subscription:
         """Subscribes a client from now on, or from a position: nothing is left out or comes twice.
 
-        Where the position is not known any more, a reset comes first. To be given back to
-        `unsubscribe`. Raises TooManyStreams, and Ended once the hub is closed.
+        Where the position is not known any more, a reset comes first. Once the hub is closed it has ended
+        already. To be given back to `unsubscribe`. Raises TooManyStreams.
         """
         with self._moved:
-            if self._closed:
-                raise Ended
-            if len(self._clients) >= self._limit:
+            if len(self._clients) >= self._limit and not self._closed:
                 raise TooManyStreams
             client = Subscription(interest.addresses, self._replay(interest, after), self._capacity)
             self._clients.add(client)
             for address in client.addresses:
                 self._by_address.setdefault(address, set()).add(client)
+            if self._closed:
+                client.end()
             return client
 
     def unsubscribe(self, client: Subscription) -> None:
@@ -116,7 +116,7 @@ class Hub:
             self._moved.wait_for(lambda: self._closed or not self._ring.is_ahead(cursor), timeout_s)
 
     def close(self) -> None:
-        """Ends every subscription at once, and takes no new one."""
+        """Ends every subscription, at once or as soon as it begins."""
         with self._moved:
             self._closed = True
             for client in self._clients:

@@ -1,17 +1,16 @@
 """gunicorn, set up for streams: one worker process, and a thread for each open stream."""
 
+import signal
 import socket
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped] # gunicorn ships no types
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped] # gunicorn ships no types
-from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped] # gunicorn ships no types
 
-from kernel.broken_http import refuse
 from kernel.collector import calm_collector
+from kernel.http_worker import HttpWorker
 from kernel.settings import Settings
 from kernel.telemetry import tracing
 from kernel.telemetry.gunicorn_log import GunicornLogger
@@ -26,8 +25,8 @@ DRAIN_S = 6
 STUCK_MS = 30_000
 
 
-class StreamWorker(ThreadWorker):  # type: ignore[misc] # the same
-    """gunicorn's worker of threads, which ends open streams when it ends: by themselves they never would."""
+class StreamWorker(HttpWorker):
+    """A worker whose connections end when their clients take nothing."""
 
     def init_process(self) -> None:
         """Runs in the worker process, from its start to its end."""
@@ -37,26 +36,13 @@ class StreamWorker(ThreadWorker):  # type: ignore[misc] # the same
                 listener.sock.setsockopt(socket.IPPROTO_TCP, option, STUCK_MS)
         super().init_process()
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGTERM."""
-        super().handle_exit(sig, frame)
-        # On the main loop: a signal may have come while this thread held one of our locks.
-        self.method_queue.defer(self.app.end_streams)
 
-    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGINT and SIGQUIT: like SIGTERM, for gunicorn's quick way waits for every thread all the same."""
-        self.handle_exit(sig, frame)
+class Master(Arbiter):  # type: ignore[misc] # the same
+    """gunicorn's master process, whose one worker ends before the next one starts: both want the gRPC port."""
 
-    def handle_error(self, req: object, client: socket.socket, addr: object, exc: BaseException) -> None:
-        """Answers a request that never reached the application, and closes."""
-        refuse(client, exc)
-
-    def is_parent_alive(self) -> bool:
-        """False, and the end of every stream, when the master process is gone."""
-        alive: bool = super().is_parent_alive()
-        if not alive:
-            self.app.end_streams()
-        return alive
+    def handle_hup(self) -> None:
+        """SIGHUP: a new worker. Clients wait in the queue of the port meanwhile."""
+        self.kill_workers(signal.SIGTERM)
 
 
 class Server(BaseApplication):  # type: ignore[misc] # the same
@@ -94,8 +80,8 @@ class Server(BaseApplication):  # type: ignore[misc] # the same
         self._service = self._make_service(self._settings)
         return self._service.app
 
-    def end_streams(self) -> None:
-        """Ends every stream of this process."""
+    def drain(self) -> None:
+        """Ends every stream of this process: by themselves they never would."""
         if self._service:
             self._service.end_streams()
 
@@ -115,4 +101,4 @@ class Server(BaseApplication):  # type: ignore[misc] # the same
 
 def serve(settings: Settings, make_service: Callable[[Settings], Service] = Service) -> None:
     """Serves until SIGTERM or SIGINT; ends the process."""
-    Arbiter(Server(settings, make_service)).run()
+    Master(Server(settings, make_service)).run()
