@@ -1,6 +1,7 @@
 """The edge, wired: what a worker process opens, and the WSGI application over it."""
 
 import logging
+from threading import Event
 
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
@@ -40,8 +41,11 @@ from kernel.storage import open_storage
 logger = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings) -> Flask:
-    """The application with all it needs, opened. To be called in the process that serves (after fork)."""
+def create_app(settings: Settings, draining: Event) -> Flask:
+    """The application with all it needs, opened. To be called in the process that serves (after fork).
+
+    Once `draining` is set it lets no request wait.
+    """
     shop = contract.load()
     checker = tokens.open_tokens(settings)
     storage = open_storage(settings)
@@ -52,11 +56,11 @@ def create_app(settings: Settings) -> Flask:
     )
     app = bare_app(read_origins(settings))
     add_telemetry(app)
-    add_commands(app, shop, checker, acceptance, Outcomes(settings, memory))
+    add_commands(app, shop, checker, acceptance, Outcomes(settings, memory, draining))
     add_batch(app, shop, checker, acceptance)
     add_queries(app, shop, checker, Views(storage, memory, settings.prism_namespace))
     add_session(app, settings, checker)
-    add_health(app, settings, storage, memory)
+    add_health(app, settings, storage, memory, draining)
     add_metrics(app, checker)
     add_docs(app, shop, dev=settings.prism_auth == "dev")
     for message in {part.message for part in shop.commands.values()}:

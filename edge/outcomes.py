@@ -1,10 +1,11 @@
 """What became of a command: read, waited for, and told as JSON."""
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from threading import Semaphore
+from threading import Event, Semaphore
 from typing import Any
 
 import grpc
@@ -19,6 +20,10 @@ from prism.mesh.v1.mesh_pb2 import GetOutcomeRequest
 from prism.mesh.v1.mesh_pb2_grpc import OutcomesStub
 
 ASK_DEADLINE_S = 2.0
+# Where nobody else knows, a domain_svc that restarts is waited for.
+RESTART_S = 5.0
+# Whoever waits looks up as often, whether this process drains. Less than Redis has for an answer.
+LOOK_UP_S = 1.0
 # Threads that are never used up by waiting clients, so that everyone else is still served.
 THREADS_FOR_OTHERS = 2
 # Where all others wait already, one more waits this long for its turn to wait.
@@ -38,10 +43,10 @@ class Waited:
 class Outcomes:
     """Outcomes from Redis, else over gRPC from the event store. Open after fork; safe for threads."""
 
-    def __init__(self, settings: Settings, memory: Memory) -> None:
+    def __init__(self, settings: Settings, memory: Memory, draining: Event) -> None:
         self._memory = memory
+        self._draining = draining
         self._board = OutcomeBoard(memory.quick, settings.prism_namespace)
-        self._waiting_board = OutcomeBoard(memory.patient, settings.prism_namespace)
         self._stub = OutcomesStub(open_channel(settings, settings.domain_target))
         self._turns = Semaphore(max(1, settings.prism_edge_threads - THREADS_FOR_OTHERS))
 
@@ -51,11 +56,12 @@ class Outcomes:
             raise _not_found()
         known = self._memory.ask(lambda: self._board.get(command_id))
         if known is None:
-            known = self._ask(stream, command_id)
+            with self._turn(0) as mine:
+                known = self._ask(stream, command_id, patient=mine)
         elif known.status == Outcome.ACCEPTED:
             # Redis may have been away when it was decided: the event store knows.
             with suppress(Problem):
-                known = self._ask(stream, command_id)
+                known = self._ask(stream, command_id, patient=False)
         if known.stream != stream:
             raise _not_found()
         return known
@@ -63,7 +69,7 @@ class Outcomes:
     def wait(self, stream: str, command_id: str, timeout_s: float, *, repeated: bool) -> Waited | None:
         """Waits until the command is decided or failed, or the time is up; None if it could not wait.
 
-        That is when Redis is out of reach, or too many wait already. Redis tells of a decision once the
+        That is when Redis is out of reach, too many wait already, or this process drains. Redis tells of a decision once the
         views show it, which the event store cannot say: it is asked only of a repeated command that was
         decided so long ago that Redis forgot it altogether.
         """
@@ -72,9 +78,21 @@ class Outcomes:
             if known and known.status != Outcome.ACCEPTED:
                 return Waited(known)
         with self._turn(timeout_s) as mine:
-            if not mine:
+            return self._wait(command_id, timeout_s) if mine else None
+
+    def _wait(self, command_id: str, timeout_s: float) -> Waited | None:
+        ends = time.monotonic() + timeout_s
+
+        def look() -> Waited:
+            return Waited(self._board.wait(command_id, min(ends - time.monotonic(), LOOK_UP_S)))
+
+        while time.monotonic() < ends:
+            waited = self._memory.ask(look)
+            if waited is None or waited.outcome:
+                return waited
+            if self._draining.is_set():
                 return None
-            return self._memory.ask(lambda: Waited(self._waiting_board.wait(command_id, timeout_s)))
+        return Waited(None)
 
     def _known(self, stream: str, command_id: str) -> Outcome | None:
         try:
@@ -82,10 +100,11 @@ class Outcomes:
         except Problem:
             return None
 
-    def _ask(self, stream: str, command_id: str) -> Outcome:
+    def _ask(self, stream: str, command_id: str, *, patient: bool) -> Outcome:
         try:
             request = GetOutcomeRequest(stream=stream, command_id=command_id)
-            return self._stub.GetOutcome(request, timeout=ASK_DEADLINE_S)
+            deadline_s = RESTART_S if patient else ASK_DEADLINE_S
+            return self._stub.GetOutcome(request, timeout=deadline_s, wait_for_ready=patient)
         except grpc.RpcError as error:
             if error.code() in UNKNOWN:
                 raise _not_found() from None

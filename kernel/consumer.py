@@ -63,7 +63,8 @@ class Consumer:
         self._stopping = Event()
         self._paused = Event()
         self._lease = Lease(queue, VISIBILITY_S)
-        self._thread = Thread(target=self._run, name=f"consumer-{queue.name}")
+        # A daemon: no batch, however long, keeps its process from ending.
+        self._thread = Thread(target=self._run, name=f"consumer-{queue.name}", daemon=True)
         self._handled = 0
         self._dead_lettered = 0
         self._retried = 0

@@ -37,7 +37,7 @@ class EdgeMemory(Memory):
     """The edge's Redis, simulated."""
 
     def __init__(self, server: SimulatedRedis) -> None:
-        self.quick = self.patient = cast("Redis", server)
+        self.quick = cast("Redis", server)
         self._away_until = 0.0
 
 

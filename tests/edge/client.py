@@ -30,7 +30,8 @@ class Edge:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.app = create_app(settings)
+        self.draining = Event()
+        self.app = create_app(settings, self.draining)
         self.storage = EmbeddedStorage(settings.prism_data_dir)
         self.redis = connect(settings)
         self.board = OutcomeBoard(self.redis, settings.prism_namespace)
