@@ -3,7 +3,8 @@
 import socket
 from types import FrameType
 
-from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped] # gunicorn ships no types
+from gunicorn import util  # type: ignore[import-untyped] # gunicorn ships no types
+from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped] # the same
 
 from kernel.broken_http import refuse
 
@@ -30,6 +31,15 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc] # the same
         if not alive:
             self.app.drain()
         return alive
+
+    def handle(self, conn: TConn) -> object:
+        """Serves a request. False, and the end of the connection, if it is the last one."""
+        keep: object = super().handle(conn)
+        if not keep:
+            # Here: a client that does not close its side would hold up the main loop, and all others, for seconds.
+            util.close_graceful(conn.sock)
+            conn.close = lambda graceful=False: None
+        return keep
 
     def handle_error(self, req: object, client: socket.socket, addr: object, exc: BaseException) -> None:
         """Answers a request that never reached the application, and closes."""

@@ -1,12 +1,12 @@
 """Traffic of clients that never try twice: whatever fails to be answered is a failure."""
 
+import logging
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import httpx
 import redis
@@ -15,6 +15,8 @@ from dev.demo.client import connect
 from dev.demo.sse import Stream, StreamRefused
 from tests.e2e.client import Shop, Shopper, accepted, applied, document, new_id, versions
 from tests.support import eventually
+
+logger = logging.getLogger(__name__)
 
 WAIT_S = 5
 BATCH = 10
@@ -85,9 +87,9 @@ class Traffic:
             (self._reads, 0.05),
             (self._asks_of_long_ago, 0.1),
         ):
-            self._threads.submit(self._on_a_kept_connection, act, pause_s)
-        for anew, pause_s in ((self._sends_anew, 0.05), (self._looks_in, 0.3), (self._samples, 0.03)):
-            self._threads.submit(self._go_on, anew, pause_s)
+            self._threads.submit(self._on_kept_connections, act, pause_s)
+        for act, pause_s in ((self._sends_too, 0.05), (self._looks_in, 0.3), (self._samples, 0.03)):
+            self._threads.submit(self._on_new_connections, act, pause_s)
 
     def end(self) -> None:
         """Sends no more."""
@@ -121,24 +123,31 @@ class Traffic:
     def _carts(self) -> list[Cart]:
         return [self._sent, self._sent_anew, self._waited]
 
-    def _on_a_kept_connection(self, act: Callable[[Shopper], None], pause_s: float) -> None:
+    def _on_kept_connections(self, act: Callable[[Shopper], None], pause_s: float) -> None:
         with connect(self._url) as http:
-            self._go_on(partial(act, replace(self._shopper, http=http)), pause_s)
+            self._go_on(act, replace(self._shopper, http=http), pause_s)
 
-    def _go_on(self, act: Callable[[], None], pause_s: float) -> None:
+    def _on_new_connections(self, act: Callable[[Shopper], None], pause_s: float) -> None:
+        def anew(shopper: Shopper) -> None:
+            with connect(self._url) as http:
+                act(replace(shopper, http=http))
+
+        self._go_on(anew, self._shopper, pause_s)
+
+    def _go_on(self, act: Callable[[Shopper], None], shopper: Shopper, pause_s: float) -> None:
         while not self._over.wait(pause_s):
             asked_at = time.time()
             try:
-                act()
-            except Exception as error:  # noqa: BLE001 # whatever it is, it is a failure
-                self._failures.append(f"{asked_at:.3f} to {time.time():.3f}, {act}: {error!r}")
+                act(shopper)
+            except Exception as error:
+                self._failures.append(f"asked at {asked_at}, failed at {time.time()}: {error!r}")
+                logger.exception("a request failed")
 
     def _sends(self, shopper: Shopper) -> None:
         self._send(shopper, self._sent)
 
-    def _sends_anew(self) -> None:
-        with connect(self._url) as http:
-            self._send(replace(self._shopper, http=http), self._sent_anew)
+    def _sends_too(self, shopper: Shopper) -> None:
+        self._send(shopper, self._sent_anew)
 
     def _send(self, shopper: Shopper, cart: Cart) -> None:
         if len(cart.accepted) < MOST:
@@ -174,13 +183,12 @@ class Traffic:
         outcome = shopper.outcome(self._old["stream"], self._old["commandId"])
         assert (outcome["status"], outcome["version"]) == ("APPLIED", self._old["version"])
 
-    def _looks_in(self) -> None:
-        self._shopper.follow("commands").close()
+    def _looks_in(self, shopper: Shopper) -> None:
+        shopper.follow("commands").close()
 
-    def _samples(self) -> None:
+    def _samples(self, shopper: Shopper) -> None:
         asked_at = time.time()
-        with connect(self._url) as http:
-            answer = http.get("/readyz")
+        answer = shopper.get("/readyz")
         parts = answer.json()["parts"]
         away = frozenset(name for name, state in parts.items() if state != "SERVING")
         self.samples.append(Sample(asked_at, time.time(), answer.status_code == 200, away))

@@ -76,6 +76,16 @@ def test_a_wait_ends_with_the_receipt(edge: Edge) -> None:
     assert answer.headers["Location"]
 
 
+def test_an_edge_that_ends_says_so_and_lets_nobody_wait(edge: Edge) -> None:
+    edge.draining.set()
+    answer = register(edge, Prefer="wait=30")
+    assert answer.status_code == 202
+    assert "Preference-Applied" not in answer.headers
+    with Workers(edge):
+        assert register(edge, Prefer="wait=30").status_code == 409, "what is decided at once is told"
+    assert edge.get("/readyz", by=None).json["parts"]["edge"] == "NOT_SERVING"  # type: ignore[index] # the body is an object
+
+
 @pytest.mark.parametrize(
     "header",
     ["wait=0", "wait=31", "wait=-1", "wait=x", "wait", "respond-async", "", "wait=1.5", "wait=999999"],
