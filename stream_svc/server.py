@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -42,7 +43,12 @@ class Master(Arbiter):  # type: ignore[misc] # the same
 
     def handle_hup(self) -> None:
         """SIGHUP: a new worker. Clients wait in the queue of the port meanwhile."""
+        ends = time.monotonic() + DRAIN_S
         self.kill_workers(signal.SIGTERM)
+        while self.WORKERS and time.monotonic() < ends:
+            time.sleep(0.05)
+            self.reap_workers()
+        self.kill_workers(signal.SIGKILL)
 
 
 class Server(BaseApplication):  # type: ignore[misc] # the same

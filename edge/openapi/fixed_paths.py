@@ -34,9 +34,9 @@ def fixed_paths(*, dev: bool) -> Json:
         "/readyz": {
             "get": _open(
                 "readyz",
-                "Whether the workers, storage and Redis answer.",
+                "Whether the edge, the workers, storage and Redis serve.",
                 json_answer(200, "All do.", _ref("Readiness"))
-                | json_answer(503, "One does not.", _ref("Readiness")),
+                | json_answer(503, "One does not, or is about to end.", _ref("Readiness")),
             )
         },
         "/metrics": {"get": METRICS},
