@@ -42,9 +42,14 @@ def restarted(
     served = len(serving(stack, service))
     told_at = time.time()
     tell()
-    _, left = psutil.wait_procs(ending, timeout=DRAIN_S)
+
+    def ended() -> bool:
+        left = [process for process in ending if process.is_running()]
+        assert not left, f"{service} did not drain within {DRAIN_S} s: {left}"
+        return True
+
+    eventually(ended, timeout_s=DRAIN_S)
     ended_at = time.time()
-    assert not left, f"{service} did not drain within {DRAIN_S} s"
     if service == "edge":
         serving_at = ended_at
     else:
