@@ -56,7 +56,7 @@ class Plan:
         return f"{self.host}:{self.env[port]}"
 
     def listen(self) -> dict[str, socket.socket]:
-        """Sockets on which clients wait for the services that serve HTTP. PortTaken when one cannot be had."""
+        """Sockets on which clients wait for the services that serve HTTP. PortTaken if one cannot be had."""
         listening: dict[str, socket.socket] = {}
         for service, name in HTTP_PORTS.items():
             try:

@@ -1,4 +1,4 @@
-"""TCP ports: listening on one, whether it is taken, and a block of free ones that no other stack picks meanwhile."""
+"""TCP ports: listening on one, whether it is taken, and a block of free ones that no other stack picks."""
 
 import random
 import socket

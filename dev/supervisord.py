@@ -6,9 +6,9 @@ This is what `dev.supervisor` starts. The pipe on its standard input is held by 
 nothing is left behind even when that process is killed.
 
 A descriptor is a socket that listens for a program. It stays open here from the start to the end, so that
-connections wait while the program is away, and are neither refused nor reset. Each process of the program gets
-it as systemd would hand it over (sd_listen_fds(3)): as descriptor 3, announced by LISTEN_PID and LISTEN_FDS.
-gunicorn takes it from there.
+connections wait while the program is away, and are neither refused nor reset. Each process of the program
+gets it as systemd would hand it over (sd_listen_fds(3)): as descriptor 3, announced by LISTEN_PID and
+LISTEN_FDS. gunicorn takes it from there.
 """
 
 import os
@@ -32,7 +32,7 @@ class Options(ServerOptions):  # type: ignore[misc] # supervisor ships no types
         self._listeners = listeners
 
     def close_fd(self, fd: int) -> None:
-        """Closes a descriptor. Called for every one before a program is loaded: a listener has to last until then."""
+        """Closes a descriptor. Called for every one before a program is loaded, which needs its listener."""
         if fd not in self._listeners.values():
             super().close_fd(fd)
 

@@ -69,9 +69,9 @@ class Outcomes:
     def wait(self, stream: str, command_id: str, timeout_s: float, *, repeated: bool) -> Waited | None:
         """Waits until the command is decided or failed, or the time is up; None if it could not wait.
 
-        That is when Redis is out of reach, too many wait already, or this process drains. Redis tells of a decision once the
-        views show it, which the event store cannot say: it is asked only of a repeated command that was
-        decided so long ago that Redis forgot it altogether.
+        That is when Redis is out of reach, too many wait already, or this process drains. Redis tells of
+        a decision once the views show it, which the event store cannot say: it is asked only of a repeated
+        command that was decided so long ago that Redis forgot it altogether.
         """
         if repeated:
             known = self._memory.ask(lambda: self._board.get(command_id)) or self._known(stream, command_id)

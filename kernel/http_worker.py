@@ -36,7 +36,7 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc] # the same
         """Serves a request. False, and the end of the connection, if it is the last one."""
         keep: object = super().handle(conn)
         if not keep:
-            # Here: a client that does not close its side would hold up the main loop, and all others, for seconds.
+            # Here: on the main loop a client that does not close its side would hold up all others.
             util.close_graceful(conn.sock)
             conn.close = lambda graceful=False: None
         return keep

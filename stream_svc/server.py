@@ -39,7 +39,7 @@ class StreamWorker(HttpWorker):
 
 
 class Master(Arbiter):  # type: ignore[misc] # the same
-    """gunicorn's master process, whose one worker ends before the next one starts: both want the gRPC port."""
+    """gunicorn's master process, whose worker ends before the next one starts: both want the gRPC port."""
 
     def handle_hup(self) -> None:
         """SIGHUP: a new worker. Clients wait in the queue of the port meanwhile."""

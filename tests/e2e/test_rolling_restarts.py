@@ -1,4 +1,4 @@
-"""Every service is restarted under traffic: no request fails, no update is lost, and readiness says what is."""
+"""Every service is restarted under traffic: no request fails, no update is lost, readiness says what is."""
 
 import json
 import signal

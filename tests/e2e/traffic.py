@@ -102,7 +102,7 @@ class Traffic:
         self._follower.close()
 
     def check(self) -> None:
-        """Everything was answered; every command was applied once, and told to the follower once, in order."""
+        """All was answered; every command was applied once, and told to the follower once, in order."""
         assert self._failures + self._follower.failures == []
         carts = [*self._carts, *self._in_batches]
         assert all(cart.accepted for cart in carts)
