@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 
 import psutil
+import pytest
 
 from dev.plan import SERVICES
 from dev.stack import Stack
@@ -107,6 +108,8 @@ def assert_true(sample: Sample, absences: Sequence[Absence], replicas: int) -> N
             assert each.service in sample.away, (sample, each)
 
 
+# Ten restarts, each of which may take its ten seconds to drain and as many to come back.
+@pytest.mark.timeout(300)
 def test_every_service_restarts_and_nobody_notices(engine: str) -> None:
     replicas = REPLICAS[engine]
     with open_shop(engine, domain_replicas=replicas) as shop:
