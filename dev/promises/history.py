@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from google.protobuf.message import Message
@@ -73,8 +73,6 @@ class History:
     waiting: Mapping[str, int]
     # From when on each commit of a stream was there for all to see; NEVER where nobody can say.
     appended_at: Mapping[str, Sequence[float]]
-    # Rows that no screen is held to, by view and key.
-    excused: Collection[tuple[str, str]] = field(default=frozenset())
 
     @cached_property
     def events(self) -> dict[str, list[Recorded]]:

@@ -33,7 +33,7 @@ class Memory:
 _NAMES = {
     updates._ADD: "add updates",
     updates._POSITION: "ask for the latest update",
-    updates._RENEW: "begin a new epoch",
+    updates._RENEW: "renew the epoch",
     idempotency._CLAIM: "claim the key",
 }
 
@@ -47,8 +47,6 @@ class SimulatedRedis:
         self.epochs = 0
         # Who could not add entries, since the present epoch began: they have to begin a new one.
         self.owing: set[str] = set()
-        # Who of those died, and does not know it any more.
-        self.forgotten: set[str] = set()
         self.problems: list[str] = []
         # Readers that found nothing.
         self.waiting: list[Actor] = []
@@ -76,10 +74,8 @@ class SimulatedRedis:
         self.wake_readers()
 
     def restarted(self, name: str) -> None:
-        """A projector's consumer began anew: it knows nothing of what it could not tell."""
-        if name in self.owing:
-            self.owing.remove(name)
-            self.forgotten.add(name)
+        """A projector's consumer began anew: what it could not tell is in a queue, if it was to be kept."""
+        self.owing.discard(name)
 
     def wake_readers(self) -> None:
         """Lets those that wait for an entry look again."""
@@ -106,6 +102,15 @@ class SimulatedRedis:
             if text == updates._ADD:
                 self.owing.add(name)
             raise
+
+    def set(self, key: str, value: str) -> None:
+        """SET, of the epoch."""
+
+        def begin() -> None:
+            self._set(key, value.encode(), None)
+            self._begin()
+
+        self._call("begin a new epoch", begin)
 
     def delete(self, *keys: str) -> None:
         """DEL."""
@@ -171,11 +176,11 @@ class SimulatedRedis:
         assert text in self._scripts, f"the simulation does not know this script:\n{text}"
         return self._scripts[text](keys, arguments)
 
-    def _add(self, keys: Sequence[str], arguments: Sequence[Any]) -> None:
-        made, missed, capacity, namespace, *items = arguments
-        if missed == "missed":
-            self.memory.values.pop(keys[1], None)
+    def _add(self, keys: Sequence[str], arguments: Sequence[Any]) -> bytes:
+        made, known, capacity, namespace, *items = arguments
         epoch = self._epoch(keys, made)
+        if epoch != known.encode():
+            return epoch
         name = self._world.current.name
         if name in self.owing:
             self.problems.append(f"{name} could not tell of updates, and began no new epoch")
@@ -192,6 +197,7 @@ class SimulatedRedis:
                 self.memory.values.pop(f"{namespace}:accepted:{command_id}", None)
         del self.memory.entries[: -int(capacity)]
         self.wake_readers()
+        return epoch
 
     def _position(self, keys: Sequence[str], arguments: Sequence[Any]) -> list[bytes]:
         epoch = self._epoch(keys, arguments[0])
@@ -229,7 +235,6 @@ class SimulatedRedis:
         """An epoch begins: whoever follows fetches anew, and owes nobody anything."""
         self.epochs += 1
         self.owing.clear()
-        self.forgotten.clear()
         self.wake_readers()
 
     def _set(self, key: str, value: Any, expires_s: int | None) -> None:  # noqa: ANN401 # as redis-py
