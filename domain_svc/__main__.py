@@ -30,7 +30,7 @@ from kernel.settings import Settings
 from kernel.storage import open_storage
 from kernel.tokens import open_tokens
 from kernel.upcasting import EventReader
-from kernel.updates import Published, UpdateLog
+from kernel.updates import UpdateLog
 from kernel.worker_server import WorkerServer
 from prism.envelope.v1.envelope_pb2 import Delivery, Outcome
 
@@ -104,10 +104,9 @@ class DomainService:
         updates = UpdateLog(connect(self._settings), self._settings.prism_namespace)
 
         def announce(failed: Sequence[Outcome]) -> None:
-            deliveries = [Delivery(command_id=outcome.command_id, outcome=outcome) for outcome in failed]
-            # That a command failed is true in any epoch.
-            while updates.publish(deliveries) is Published.OUTDATED:
-                pass
+            updates.publish_facts(
+                [Delivery(command_id=outcome.command_id, outcome=outcome) for outcome in failed]
+            )
 
         return announce
 

@@ -1,7 +1,7 @@
 """The whole shop in one process, without threads: the real handlers over a real engine, step by step."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -90,9 +90,14 @@ class Shop:
             Rows(self.storage.views, known),
             reader(known),
             CommitReader(self.storage.events),
-            self.deliveries.extend if subscriber == contract.ANNOUNCER else None,
+            self.announce if subscriber == contract.ANNOUNCER else None,
             Written([item.view for item in projections], Pointers(self.storage.views), self.stamps),
         )
+
+    def announce(self, deliveries: Sequence[Delivery], debtors: Collection[str]) -> bool:
+        """Stands for Redis."""
+        self.deliveries += deliveries
+        return True
 
     def publish(self, commits: Sequence[Commit]) -> None:
         """Sends commits to every subscriber, as a domain service does."""

@@ -14,7 +14,7 @@ from domain_svc import shop as write_side
 from domain_svc.lookup import Lookup
 from domain_svc.streams import Streams
 from kernel.contract import ANNOUNCER
-from prism.envelope.v1.envelope_pb2 import Commit, Delivery, Outcome, ViewRow
+from prism.envelope.v1.envelope_pb2 import Commit, Delivery, Outcome, Update, ViewRow
 from projector_svc import shop as read_side
 from projector_svc.projecting import Projector
 
@@ -84,6 +84,8 @@ class Announcements:
     def __init__(self, site: Site) -> None:
         self.problems: list[str] = []
         self._site = site
+        # By row and epoch: the latest state that was told.
+        self._told: dict[str, dict[int, int]] = {}
         projections = [p for p in read_side.PROJECTIONS if CONTRACT.views[p.view].subscriber == ANNOUNCER]
         self._projector = Projector(CONTRACT, projections, READER, site.storage.events)
 
@@ -91,6 +93,8 @@ class Announcements:
         """An entry was added just now."""
         delivery = Delivery.FromString(entry)
         outcome = delivery.outcome
+        for update in delivery.updates:
+            self._check_order(update)
         if not delivery.HasField("outcome"):
             return
         if outcome.status == Outcome.FAILED:
@@ -112,3 +116,11 @@ class Announcements:
                         f"command {outcome.command_id} was told before {target.row_id.view}/"
                         f"{target.row_id.key} showed {envelope.id}"
                     )
+
+    def _check_order(self, update: Update) -> None:
+        """Within an epoch the stream's reader knows what is older; who fetched anew has seen what was before."""
+        row, epoch = update.topics[0], self._site.redis.epochs
+        told = self._told.setdefault(row, {})
+        if any(update.revision < revision for before, revision in told.items() if before < epoch):
+            self.problems.append(f"{row} was told as it had been before the epoch began")
+        told[epoch] = max(told.get(epoch, 0), update.revision)

@@ -51,6 +51,7 @@ class SimulatedRedis:
         # Readers that found nothing.
         self.waiting: list[Actor] = []
         self._network = network
+        network.flush = self.flush
         self._world = network.world
         # Told of every entry of the updates.
         self._on_entry = on_entry
@@ -97,7 +98,12 @@ class SimulatedRedis:
         """Runs a script at once."""
         keys, name = [str(key) for key in rest[:count]], self._world.current.name
         try:
-            return self._call(_NAMES.get(text, "script"), lambda: self._script(text, keys, rest[count:]))
+            return self._call(
+                _NAMES.get(text, "script"),
+                lambda: self._script(text, keys, rest[count:]),
+                # Elsewhere a flush changes nothing that the weather's would not.
+                POSSIBLE | {Fault.FLUSHED} if text == updates._ADD else POSSIBLE,
+            )
         except redis.exceptions.ConnectionError:
             if text == updates._ADD:
                 self.owing.add(name)
@@ -250,12 +256,12 @@ class SimulatedRedis:
     def _raw(self) -> list[tuple[bytes, dict[bytes, bytes]]]:
         return [(f"{id_[0]}-{id_[1]}".encode(), fields) for id_, fields in self.memory.entries]
 
-    def _call(self, what: str, effect: Callable[[], Any]) -> Any:  # noqa: ANN401 # as redis-py
+    def _call(self, what: str, effect: Callable[[], Any], possible: frozenset[Fault] = POSSIBLE) -> Any:  # noqa: ANN401 # as redis-py
         return self._network.call(
             lambda: f"redis: {what}",
             effect,
             lambda: redis.exceptions.ConnectionError("simulated: redis"),
-            POSSIBLE,
+            possible,
         )
 
 

@@ -149,11 +149,15 @@ def _cast(number: int, spell: Spell, site: Site, to_redis: Network) -> None:
         if not site.network.faults.active:
             return
         site.network.note(f"{spell.kind}, for {spell.lasts_s:g} s", "weather")
-        if spell.kind in (Weather.REDIS_GONE, Weather.REDIS_RESTARTED):
+        if spell.kind in (Weather.REDIS_GONE, Weather.REDIS_RESTARTED, Weather.REDIS_OUTLIVES):
             to_redis.gone.add(number)
             world.sleep(spell.lasts_s)
             if spell.kind is Weather.REDIS_RESTARTED:
                 site.redis.flush()
+            if spell.kind is Weather.REDIS_OUTLIVES:
+                for process in site.workers:
+                    if process.name.startswith("projector"):
+                        world.kill(process)
             to_redis.gone.discard(number)
         elif spell.kind is Weather.REDIS_FLUSHED:
             site.redis.flush()
