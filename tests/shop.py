@@ -29,7 +29,7 @@ from kernel.queues import POLICIES
 from kernel.upcasting import EventReader
 from prism.envelope.v1.envelope_pb2 import Commit, Delivery, Envelope, Outcome, ViewRow
 from projector_svc import shop as read_side
-from projector_svc.events import EventHandler
+from projector_svc.events import Announce, EventHandler
 from projector_svc.projecting import Projector
 from projector_svc.rows import Rows
 from projector_svc.written import Written
@@ -80,8 +80,10 @@ class Shop:
             lambda: None,
         )
 
-    def projector(self, subscriber: str, known: Contract = CONTRACT) -> EventHandler:
-        """A projector's handler of one subscriber, with a cache of its own."""
+    def projector(
+        self, subscriber: str, known: Contract = CONTRACT, announce: Announce | None = None
+    ) -> EventHandler:
+        """A projector's handler of one subscriber, with a cache of its own. Tells `deliveries`, or `announce`."""
         projections = [
             item for item in read_side.PROJECTIONS if CONTRACT.views[item.view].subscriber == subscriber
         ]
@@ -90,7 +92,7 @@ class Shop:
             Rows(self.storage.views, known),
             reader(known),
             CommitReader(self.storage.events),
-            self.announce if subscriber == contract.ANNOUNCER else None,
+            (announce or self.announce) if subscriber == contract.ANNOUNCER else None,
             Written([item.view for item in projections], Pointers(self.storage.views), self.stamps),
         )
 
