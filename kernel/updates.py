@@ -96,7 +96,7 @@ class Published(Enum):
 
 
 class UpdateLog:
-    """The updates stream. Raises one of kernel.redis.RedisUnavailable, but for `publish`.
+    """The updates stream. Raises one of kernel.redis.RedisUnavailable, unless it publishes.
 
     Only one thread may publish.
     """
@@ -151,11 +151,6 @@ class UpdateLog:
             pass
         return published
 
-    def _begin(self) -> None:
-        epoch = secrets.token_hex(4)
-        self._redis.set(self._keys[1], epoch)
-        self._epoch, self._missed = epoch, False
-
     def position(self) -> Cursor:
         """The latest entry's place: what is read after asking shows at least everything up to it."""
         epoch, last = self._position(keys=self._keys, args=[secrets.token_hex(4)])
@@ -182,6 +177,11 @@ class UpdateLog:
         """Entries after the entry id, oldest first, waiting up to `block_s` for the first."""
         answer = self._redis.xread({self._keys[0]: after}, count=limit, block=int(block_s * 1000))
         return [self._entry(*raw) for raw in answer[0][1]] if answer else []
+
+    def _begin(self) -> None:
+        epoch = secrets.token_hex(4)
+        self._redis.set(self._keys[1], epoch)
+        self._epoch, self._missed = epoch, False
 
     @staticmethod
     def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:
