@@ -104,7 +104,9 @@ class DomainService:
         updates = UpdateLog(connect(self._settings), self._settings.prism_namespace)
 
         def announce(failed: Sequence[Outcome]) -> None:
-            updates.publish([Delivery(command_id=outcome.command_id, outcome=outcome) for outcome in failed])
+            updates.publish_facts(
+                [Delivery(command_id=outcome.command_id, outcome=outcome) for outcome in failed]
+            )
 
         return announce
 

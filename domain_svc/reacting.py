@@ -42,7 +42,7 @@ class PolicyHandler:
         """Sends the commands that follow from the messages' events; leaves commits with events that are not
         known here as a whole."""
         began_ns = time.time_ns()
-        commits, dead = self._commits.read(messages)
+        commits, dead, _ = self._commits.read(messages)
         unknown: dict[tuple[str, int], UnknownType] = {}
         by_delay: dict[float, list[Envelope]] = {}
         for commit in commits:

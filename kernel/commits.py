@@ -18,13 +18,15 @@ class CommitReader:
     def __init__(self, store: EventStore) -> None:
         self._store = store
 
-    def read(self, messages: Sequence[Message]) -> tuple[list[Commit], list[DeadLetter]]:
-        """The commits of all messages, by stream and number, without repeats; and the unreadable ones.
+    def read(self, messages: Sequence[Message]) -> tuple[list[Commit], list[DeadLetter], set[str]]:
+        """The commits of all messages, by stream and number, without repeats; the unreadable ones; and who
+        owes that clients are told to fetch anew.
 
         The commits' outcomes tell when they were appended and published, as far as their messages do.
         """
         commits: dict[tuple[str, int], Commit] = {}
         dead: list[DeadLetter] = []
+        debtors: set[str] = set()
         for message in messages:
             try:
                 packed = CommitMessage.FromString(message.body)
@@ -32,11 +34,13 @@ class CommitReader:
             except (DecodeError, Poison) as error:
                 dead.append(DeadLetter(message.body, str(error) or "the body is no CommitMessage"))
                 continue
+            if packed.owed_by:
+                debtors.add(packed.owed_by)
             for commit in found:
                 for outcome in commit.outcomes:
                     published_with(outcome, packed)
             commits.update(((commit.stream, commit.number), commit) for commit in found)
-        return [commits[place] for place in sorted(commits)], dead
+        return [commits[place] for place in sorted(commits)], dead, debtors
 
     def _commit(self, entry: CommitEntry) -> Commit:
         if entry.HasField("commit"):

@@ -1,7 +1,7 @@
 """The whole shop in one process, without threads: the real handlers over a real engine, step by step."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from kernel.queues import POLICIES
 from kernel.upcasting import EventReader
 from prism.envelope.v1.envelope_pb2 import Commit, Delivery, Envelope, Outcome, ViewRow
 from projector_svc import shop as read_side
-from projector_svc.events import EventHandler
+from projector_svc.events import Announce, EventHandler
 from projector_svc.projecting import Projector
 from projector_svc.rows import Rows
 from projector_svc.written import Written
@@ -80,8 +80,10 @@ class Shop:
             lambda: None,
         )
 
-    def projector(self, subscriber: str, known: Contract = CONTRACT) -> EventHandler:
-        """A projector's handler of one subscriber, with a cache of its own."""
+    def projector(
+        self, subscriber: str, known: Contract = CONTRACT, announce: Announce | None = None
+    ) -> EventHandler:
+        """A projector's handler of one subscriber, with a cache of its own. Tells `deliveries`, or `announce`."""
         projections = [
             item for item in read_side.PROJECTIONS if CONTRACT.views[item.view].subscriber == subscriber
         ]
@@ -90,9 +92,14 @@ class Shop:
             Rows(self.storage.views, known),
             reader(known),
             CommitReader(self.storage.events),
-            self.deliveries.extend if subscriber == contract.ANNOUNCER else None,
+            (announce or self.announce) if subscriber == contract.ANNOUNCER else None,
             Written([item.view for item in projections], Pointers(self.storage.views), self.stamps),
         )
+
+    def announce(self, deliveries: Sequence[Delivery], debtors: Collection[str]) -> bool:
+        """Stands for Redis."""
+        self.deliveries += deliveries
+        return True
 
     def publish(self, commits: Sequence[Commit]) -> None:
         """Sends commits to every subscriber, as a domain service does."""

@@ -33,7 +33,7 @@ class Memory:
 _NAMES = {
     updates._ADD: "add updates",
     updates._POSITION: "ask for the latest update",
-    updates._RENEW: "begin a new epoch",
+    updates._RENEW: "renew the epoch",
     idempotency._CLAIM: "claim the key",
 }
 
@@ -47,12 +47,11 @@ class SimulatedRedis:
         self.epochs = 0
         # Who could not add entries, since the present epoch began: they have to begin a new one.
         self.owing: set[str] = set()
-        # Who of those died, and does not know it any more.
-        self.forgotten: set[str] = set()
         self.problems: list[str] = []
         # Readers that found nothing.
         self.waiting: list[Actor] = []
         self._network = network
+        network.flush = self.flush
         self._world = network.world
         # Told of every entry of the updates.
         self._on_entry = on_entry
@@ -76,10 +75,8 @@ class SimulatedRedis:
         self.wake_readers()
 
     def restarted(self, name: str) -> None:
-        """A projector's consumer began anew: it knows nothing of what it could not tell."""
-        if name in self.owing:
-            self.owing.remove(name)
-            self.forgotten.add(name)
+        """A projector's consumer began anew: what it could not tell is in a queue, if it was to be kept."""
+        self.owing.discard(name)
 
     def wake_readers(self) -> None:
         """Lets those that wait for an entry look again."""
@@ -101,11 +98,25 @@ class SimulatedRedis:
         """Runs a script at once."""
         keys, name = [str(key) for key in rest[:count]], self._world.current.name
         try:
-            return self._call(_NAMES.get(text, "script"), lambda: self._script(text, keys, rest[count:]))
+            return self._call(
+                _NAMES.get(text, "script"),
+                lambda: self._script(text, keys, rest[count:]),
+                # Elsewhere a flush changes nothing that the weather's would not.
+                POSSIBLE | {Fault.FLUSHED} if text == updates._ADD else POSSIBLE,
+            )
         except redis.exceptions.ConnectionError:
             if text == updates._ADD:
                 self.owing.add(name)
             raise
+
+    def set(self, key: str, value: str) -> None:
+        """SET, of the epoch."""
+
+        def begin() -> None:
+            self._set(key, value.encode(), None)
+            self._begin()
+
+        self._call("begin a new epoch", begin)
 
     def delete(self, *keys: str) -> None:
         """DEL."""
@@ -171,11 +182,11 @@ class SimulatedRedis:
         assert text in self._scripts, f"the simulation does not know this script:\n{text}"
         return self._scripts[text](keys, arguments)
 
-    def _add(self, keys: Sequence[str], arguments: Sequence[Any]) -> None:
-        made, missed, capacity, namespace, *items = arguments
-        if missed == "missed":
-            self.memory.values.pop(keys[1], None)
+    def _add(self, keys: Sequence[str], arguments: Sequence[Any]) -> bytes:
+        made, known, capacity, namespace, *items = arguments
         epoch = self._epoch(keys, made)
+        if epoch != known.encode():
+            return epoch
         name = self._world.current.name
         if name in self.owing:
             self.problems.append(f"{name} could not tell of updates, and began no new epoch")
@@ -192,6 +203,7 @@ class SimulatedRedis:
                 self.memory.values.pop(f"{namespace}:accepted:{command_id}", None)
         del self.memory.entries[: -int(capacity)]
         self.wake_readers()
+        return epoch
 
     def _position(self, keys: Sequence[str], arguments: Sequence[Any]) -> list[bytes]:
         epoch = self._epoch(keys, arguments[0])
@@ -229,7 +241,6 @@ class SimulatedRedis:
         """An epoch begins: whoever follows fetches anew, and owes nobody anything."""
         self.epochs += 1
         self.owing.clear()
-        self.forgotten.clear()
         self.wake_readers()
 
     def _set(self, key: str, value: Any, expires_s: int | None) -> None:  # noqa: ANN401 # as redis-py
@@ -245,12 +256,12 @@ class SimulatedRedis:
     def _raw(self) -> list[tuple[bytes, dict[bytes, bytes]]]:
         return [(f"{id_[0]}-{id_[1]}".encode(), fields) for id_, fields in self.memory.entries]
 
-    def _call(self, what: str, effect: Callable[[], Any]) -> Any:  # noqa: ANN401 # as redis-py
+    def _call(self, what: str, effect: Callable[[], Any], possible: frozenset[Fault] = POSSIBLE) -> Any:  # noqa: ANN401 # as redis-py
         return self._network.call(
             lambda: f"redis: {what}",
             effect,
             lambda _: redis.exceptions.ConnectionError("simulated: redis"),
-            POSSIBLE,
+            possible,
         )
 
 

@@ -87,7 +87,7 @@ class Edge:
     def settle(self) -> None:
         """Has every queued command decided, projected and told, as the other services do."""
         self.shop.settle()
-        self.log.publish(self.shop.deliveries)
+        self.log.publish_facts(self.shop.deliveries)
         self.shop.deliveries.clear()
 
     def _check(self, verb: str, path: str, answer: TestResponse) -> None:

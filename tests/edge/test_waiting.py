@@ -59,7 +59,7 @@ def test_a_command_that_failed_says_so_without_internals(edge: Edge) -> None:
         stream="product-mug",
         detail="Traceback: /srv",
     )
-    edge.log.publish([Delivery(command_id=failed.command_id, outcome=failed)])
+    edge.log.publish_facts([Delivery(command_id=failed.command_id, outcome=failed)])
     answer = register(edge, Prefer="wait=5", **{"Idempotency-Key": "k1"})
     assert answer.status_code == 500
     assert answer.json

@@ -19,4 +19,4 @@ def test_the_letter_of_a_commit_leads_to_it(tmp_path: Path, size: int) -> None:
     letter = dead_commit(commit, ZeroDivisionError("oops"))
     assert len(letter.body) <= MAX_BODY_BYTES
     assert letter.reason == "ZeroDivisionError: oops"
-    assert CommitReader(store).read([Message("1", letter.body, "", 1, 0)]) == ([commit], [])
+    assert CommitReader(store).read([Message("1", letter.body, "", 1, 0)]) == ([commit], [], set())
