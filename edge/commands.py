@@ -11,12 +11,12 @@ from edge.bodies import json_body
 from edge.callers import caller_of_request, require_role
 from edge.decoding import fill_message, load_object
 from edge.outcomes import Outcomes
-from edge.problems import COMMAND_FAILED, FORBIDDEN, Problem, problem_response
+from edge.problems import COMMAND_FAILED, FORBIDDEN, Problem, check, problem_response
 from edge.telemetry import traceparent
-from edge.validation import check, violations_of
 from kernel.contract import Command, Contract, Route
 from kernel.problems import document
 from kernel.tokens import Tokens
+from kernel.validation import violations_of
 from prism.envelope.v1.envelope_pb2 import Outcome
 
 

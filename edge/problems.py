@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 from flask import Response
+from google.protobuf.message import Message
 
 from kernel.problems import MEDIA_TYPE, document
+from kernel.validation import told, violations_of
 
 # What a client waits before it tries again what storage or a doubled request refused.
 RETRY_AFTER_S = 1
@@ -121,8 +123,14 @@ def malformed(detail: str) -> Problem:
 
 def invalid(violations: list[dict[str, str]]) -> Problem:
     """A request that breaks rules: `[{field, rule, message}]`."""
-    named = "; ".join(f"{v['field'] or 'request'}: {v['message']}" for v in violations[:3])
-    return Problem(VALIDATION_FAILED, named, {"violations": violations})
+    return Problem(VALIDATION_FAILED, told(violations), {"violations": violations})
+
+
+def check(message: Message) -> None:
+    """Returns if the message keeps its rules; else raises a Problem that lists what it breaks."""
+    violations = violations_of(message)
+    if violations:
+        raise invalid(violations)
 
 
 def unavailable(kind: Kind) -> Problem:
