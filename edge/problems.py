@@ -55,6 +55,15 @@ PAYLOAD_TOO_LARGE = Kind(
 UNSUPPORTED_MEDIA_TYPE = Kind(
     "UNSUPPORTED_MEDIA_TYPE", HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be application/json."
 )
+# Refused before any route is known: kernel.broken_http answers them.
+URI_TOO_LONG = Kind(
+    "MALFORMED_REQUEST", HTTPStatus.REQUEST_URI_TOO_LONG, "The path and the query string are over the limit."
+)
+HEADERS_TOO_LARGE = Kind(
+    "MALFORMED_REQUEST",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "There are too many headers, or one is over the limit.",
+)
 VALIDATION_FAILED = Kind(
     "VALIDATION_FAILED",
     HTTPStatus.UNPROCESSABLE_ENTITY,
