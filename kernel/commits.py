@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from google.protobuf.message import DecodeError
 
+from kernel.contract import aggregate_of
 from kernel.errors import Poison
 from kernel.handler import DeadLetter
 from kernel.names import is_stream
@@ -67,7 +68,10 @@ def checked(commit: Commit) -> Commit:
     version = commit.version - len(commit.events)
     for event in commit.events:
         version += 1
-        if event.stream != commit.stream or event.version != version or version < 1:
+        # prism.<aggregate>.v1.<Name>
+        aggregate = event.type.split(".")[1:2]
+        placed = event.stream == commit.stream and event.version == version and version > 0
+        if not placed or aggregate != [aggregate_of(commit.stream)]:
             raise Poison(
                 f"event {event.id[:200]!r} is not in its place in commit {commit.number} of {commit.stream!r}"
             )

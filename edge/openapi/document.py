@@ -145,6 +145,8 @@ def _query_parameters(query: Query, schemas: Schemas) -> list[Json]:
             "name": field.json_name,
             "in": "query",
             "required": is_required(field),
+            # `?pageSize=` asks for nothing in particular.
+            "allowEmptyValue": not is_required(field),
             "description": describe(field),
             "schema": schemas.parameter(field),
         }
