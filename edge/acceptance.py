@@ -14,6 +14,7 @@ from edge.idempotency import DONE, Claim, Key, Keys, command_id, fingerprint, ju
 from edge.limits import Limit, Toll, toll_of
 from edge.memory import Memory
 from edge.problems import (
+    ACCEPTANCE_UNKNOWN,
     KEY_IN_FLIGHT,
     KEY_REUSED,
     PAYLOAD_TOO_LARGE,
@@ -26,7 +27,7 @@ from edge.telemetry import tell_accepted
 from kernel.clock import now
 from kernel.contract import Command, fill_from
 from kernel.doorbell import Bell
-from kernel.errors import StorageUnavailable
+from kernel.errors import EffectUnknown, StorageUnavailable
 from kernel.outcomes import OutcomeBoard
 from kernel.packing import fits, pack_commands
 from kernel.ports import Queue
@@ -83,8 +84,8 @@ class Acceptance:
         """Queues what is new of the intents and answers each, one after the other.
 
         A receipt is given only for a command that is durably queued. Raises an unavailable Problem
-        when the queue did not take them: then none has a receipt, and all keys are free again; a
-        rate-limited one when their sender sends too many: then none was looked at. Costs
+        when the queue did not take them, or nobody knows whether it did (ACCEPTANCE_UNKNOWN): then none
+        has a receipt, and all keys are free again; a rate-limited one when their sender sends too many: then none was looked at. Costs
         a round trip to Redis, one more where there are keys or a rate limit, and one call to the queue.
         """
         trace = trace_of(traceparent)
@@ -122,9 +123,10 @@ class Acceptance:
         bodies = [body for body, _ in pack_commands(candidate.envelope for candidate in candidates)]
         try:
             self._queue.put(bodies)
-        except StorageUnavailable:
+        except StorageUnavailable as error:
             self._keys.free([candidate.key for candidate in candidates if candidate.key])
-            raise unavailable(QUEUE_UNAVAILABLE) from None
+            unknown = isinstance(error, EffectUnknown)
+            raise unavailable(ACCEPTANCE_UNKNOWN if unknown else QUEUE_UNAVAILABLE) from None
         self._bell.ring()
 
     def _note(self, candidates: Sequence[_Candidate]) -> None:

@@ -90,6 +90,12 @@ QUEUE_UNAVAILABLE = Kind(
     HTTPStatus.SERVICE_UNAVAILABLE,
     "The command could not be queued; nothing was accepted.",
 )
+ACCEPTANCE_UNKNOWN = Kind(
+    "ACCEPTANCE_UNKNOWN",
+    HTTPStatus.GATEWAY_TIMEOUT,
+    "The queue gave no answer: the command may have been accepted. Sent again with the same idempotency "
+    "key, it happens once.",
+)
 STORAGE_UNAVAILABLE = Kind(
     "STORAGE_UNAVAILABLE", HTTPStatus.SERVICE_UNAVAILABLE, "Storage is out of reach for now."
 )

@@ -4,38 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from google.protobuf.message import Message
-
+from dev.promises.history import Accepted
+from dev.simulation.messages import message_of
 from dev.simulation.processes import CONTRACT, Site, acceptance
-from dev.simulation.workload import MERCHANT, Action
+from dev.simulation.workload import MERCHANT, Action, joined
 from dev.simulation.world import NEVER, Actor, Process, surviving
 from edge.acceptance import Acceptance, Intent, Receipt
-from edge.problems import KEY_IN_FLIGHT, Problem
+from edge.idempotency import command_id
+from edge.problems import KEY_IN_FLIGHT, QUEUE_UNAVAILABLE, Problem
 from kernel.ports import RowId
 from kernel.tokens import Caller
-from prism.cart.v1.commands_pb2 import AddItemToCart, ChangeItemQuantity, CheckOutCart, RemoveItemFromCart
-from prism.common.v1.money_pb2 import Money
 from prism.envelope.v1.envelope_pb2 import ViewRow
-from prism.order.v1.commands_pb2 import CancelOrder, PayOrder, ShipOrder
-from prism.order.v1.views_pb2 import OrderView
-from prism.product.v1.commands_pb2 import ChangeProductPrice, DiscontinueProduct, RegisterProduct
-from prism.stock.v1.commands_pb2 import ReceiveStock
 
 TRIES = 8
-# How long a shopper waits for the view that the next step needs.
-LOOKS = 6
-LOOK_S = 0.7
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """A command that was answered with 202."""
-
-    command_id: str
-    stream: str
-    subject: str
-    message: Message
-    action: Action
+# How often whoever was told that nothing was accepted leaves it at that.
+GIVES_UP = 0.2
 
 
 @dataclass(slots=True)
@@ -46,6 +29,8 @@ class Ledger:
     # By action: when it was first sent; its command's id, where it has a key.
     sent_at: dict[int, float] = field(default_factory=dict)
     by_key: dict[int, str] = field(default_factory=dict)
+    # Commands that were refused because "nothing was accepted", and never sent again: by id, what they were.
+    given_up: dict[str, str] = field(default_factory=dict)
     refused: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -61,12 +46,13 @@ class Client:
         self._caller = Caller(subject, frozenset({role}), NEVER)
         self._jobs: list[tuple[list[Action], list[Intent]]] = []
         world = site.world
+        self._patience = world.dice(f"{subject}'s patience")
         world.start(subject, Process(f"edge-{subject}"), self._life)
         self._twin: Actor = world.start(f"{subject}-2", Process(f"edge-{subject}-2"), self._twin_life)
 
     def _life(self) -> None:
         world, edge = self._site.world, acceptance(self._site)
-        for actions in _joined(self._actions):
+        for actions in joined(self._actions):
             world.sleep(actions[0].think_s)
             intents = [self._intent(action) for action in actions]
             for action in actions:
@@ -91,16 +77,27 @@ class Client:
     def _send(self, edge: Acceptance, actions: Sequence[Action], intents: Sequence[Intent]) -> Acceptance:
         """Until it is accepted, or for so many tries. Answers an edge that lives."""
         world = self._site.world
+        # Whether it may have been accepted without a word.
+        unsure = any(action.twin or action.again or not action.keyed for action in actions)
         for _ in range(TRIES):
             answers: Sequence[Receipt | Problem] | None = None
+            said = None
             with surviving(world):
                 try:
                     answers = edge.accept(self._caller, intents, None)
-                except Problem:
+                except Problem as problem:
                     self._ledger.refused += 1
+                    said = problem.kind
+            unsure = unsure or (answers is None and said is not QUEUE_UNAVAILABLE)
             if answers is None:
                 # The edge is gone, or could not queue it.
                 edge = acceptance(self._site)
+                if not unsure and self._patience.random() < GIVES_UP:
+                    self._ledger.given_up |= {
+                        command_id(action.subject, intent.key): str(action)
+                        for action, intent in zip(actions, intents, strict=True)
+                    }
+                    return edge
             elif not self._note(actions, intents, answers):
                 return edge
             world.sleep(world.current.dice.choice((0.1, 1.0)))
@@ -118,76 +115,23 @@ class Client:
                     ledger.problems.append(f"{action.subject} {action}: {answer.kind.code}")
                 continue
             self._site.network.note(f"202: {answer.command_id}" + " (replayed)" * answer.replayed)
-            accepted = Accepted(answer.command_id, answer.stream, action.subject, intent.message, action)
+            accepted = Accepted(
+                answer.command_id, answer.stream, action.subject, intent.message, str(action),
+                ledger.sent_at[action.number],
+            )  # fmt: skip # one line a group of fields
             ledger.accepted[answer.command_id] = accepted
             if intent.key and ledger.by_key.setdefault(action.number, answer.command_id) != answer.command_id:
                 ledger.problems.append(f"{action.subject} {action}: one key, two commands")
         return again
 
     def _intent(self, action: Action) -> Intent:
-        message = self._message(action)
+        message = message_of(action, self._look, self._site.world.sleep)
         version = None
         if action.if_match:
             seen = self._look("cart", action.target) or self._look("order", action.target)
             version = seen.version - (action.if_match == "stale") if seen and seen.version else 1
         key = f"key-{action.number}" if action.keyed else None
         return Intent(CONTRACT.commands[message.DESCRIPTOR.full_name], message, key, version)
-
-    def _message(self, action: Action) -> Message:
-        target, product, quantity = action.target, action.product, action.quantity
-        match action.kind:
-            case "register":
-                return RegisterProduct(product_id=target, name=target.title(), price=_eur(action.price))
-            case "reprice":
-                return ChangeProductPrice(product_id=target, price=_eur(action.price))
-            case "receive":
-                return ReceiveStock(product_id=target, quantity=quantity)
-            case "discontinue":
-                return DiscontinueProduct(product_id=target)
-            case "add":
-                return AddItemToCart(cart_id=target, product_id=product, quantity=quantity)
-            case "change":
-                return ChangeItemQuantity(cart_id=target, product_id=product, quantity=quantity)
-            case "remove":
-                return RemoveItemFromCart(cart_id=target, product_id=product)
-            case "check_out":
-                return CheckOutCart(cart_id=target, expected_total=_eur(self._cart_total(action)))
-            case "pay":
-                return PayOrder(order_id=target, amount=_eur(self._order_total(action)))
-            case "cancel":
-                return CancelOrder(order_id=target, reason="changed my mind")
-            case "ship":
-                self._await_status(target, OrderView.PAID)
-                return ShipOrder(order_id=target)
-        raise AssertionError(action.kind)
-
-    def _cart_total(self, action: Action) -> int:
-        total = 1
-        cart = self._look("cart", action.target)
-        for _ in range(LOOKS):
-            if cart and cart.lines:
-                break
-            self._site.world.sleep(LOOK_S)
-            cart = self._look("cart", action.target)
-        if cart and cart.lines:
-            products = [self._look("product", line.product_id) for line in cart.lines]
-            total = sum(
-                line.quantity * (product.price.minor_units if product else line.unit_price.minor_units)
-                for line, product in zip(cart.lines, products, strict=True)
-            )
-        return total + action.wrong
-
-    def _order_total(self, action: Action) -> int:
-        order = self._await_status(action.target, OrderView.CONFIRMED)
-        return (order.total.minor_units if order else 1) + action.wrong
-
-    def _await_status(self, order_id: str, status: int) -> Any:  # noqa: ANN401 # a view, or None
-        for _ in range(LOOKS):
-            order = self._look("order", order_id)
-            if order and order.status == status:
-                return order
-            self._site.world.sleep(LOOK_S)
-        return self._look("order", order_id)
 
     def _look(self, view: str, key: str) -> Any:  # noqa: ANN401 # each view has its own type
         return look(self._site, view, key)
@@ -198,18 +142,3 @@ def look(site: Site, view: str, key: str) -> Any:  # noqa: ANN401 # each view ha
     partition = "catalogue" if view == "product" else key
     stored = site.storage.views.rows.get(RowId(view, partition, key))
     return CONTRACT.views[view].message.FromString(ViewRow.FromString(stored[0]).data) if stored else None
-
-
-def _joined(actions: Sequence[Action]) -> list[list[Action]]:
-    """Actions in the batches that they are sent in."""
-    batches: list[list[Action]] = []
-    for action in actions:
-        if action.joined and batches and batches[-1][-1].keyed == action.keyed:
-            batches[-1].append(action)
-        else:
-            batches.append([action])
-    return batches
-
-
-def _eur(minor_units: int) -> Money:
-    return Money(currency="EUR", minor_units=minor_units)

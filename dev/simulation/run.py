@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from dev.promises.history import Broken
 from dev.simulation import checks, faults, processes, workload
-from dev.simulation.checks import Broken
 from dev.simulation.clients import Client, Ledger
 from dev.simulation.faults import Fault, Faults, Injected, Place, Spell, Weather
 from dev.simulation.network import Entry, Network
@@ -202,4 +202,4 @@ def _verdict(
         return [Broken("the shop comes to rest", f"only after {world.now - EPOCH_S:.0f} s")]
     # Announcements were made until now.
     told = [Broken("what is told is stored and shown", problem) for problem in announcements.problems]
-    return told + checks.broken_promises(checks.Rest(site, ledger, watchers, announcements.late, plan.strict))
+    return told + checks.broken_promises(site, ledger, watchers, announcements.late, strict=plan.strict)

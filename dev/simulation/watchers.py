@@ -4,35 +4,22 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from dev.simulation.processes import CONTRACT, Site, StreamProcess
+from dev.promises.screen import Screen
+from dev.simulation.processes import Site, StreamProcess
 from dev.simulation.world import Process, surviving
-from kernel.encoding import to_document
-from prism.envelope.v1.envelope_pb2 import Commit, ViewRow
+from prism.envelope.v1.envelope_pb2 import Commit
 from stream_svc.cursors import parse
 from stream_svc.hub import Hub
 from stream_svc.subscription import Ended, Interest, Subscription
 
-# What a row of a view is known by.
-ID_FIELDS = {"cart": "cartId", "order": "orderId", "product": "productId"}
 CUTS = 0.03
 
 
 class Watcher:
-    """One screen."""
+    """One screen, and its connection."""
 
     def __init__(self, site: Site, subject: str, topics: tuple[str, ...]) -> None:
-        self.subject = subject
-        self.topics = topics
-        # By view and id: the view as it is shown.
-        self.shown: dict[tuple[str, str], Any] = {}
-        # Commands and events that it has heard of, by the stream or by fetching.
-        self.commands: set[str] = set()
-        self.events: set[str] = set()
-        self.resets = 0
-        self.complaints: list[str] = []
-        # Of what the stream said since the last reset.
-        self._versions: dict[tuple[str, str], int] = {}
-        self._told: set[tuple[str, str]] = set()
+        self.screen = Screen(subject, topics, self._fetch)
         self._site = site
         self._subscription: Subscription | None = None
         self._hub: Hub | None = None
@@ -82,12 +69,12 @@ class Watcher:
         if stream.hub is not hub or hub.closed:
             return
         start = hub.end.id
-        self._subscription = hub.subscribe(Interest(self.subject, self.topics), after)
+        self._subscription = hub.subscribe(Interest(self.screen.subject, self.screen.topics), after)
         self._hub = hub
         if after is None:
             self._last_id = start
             # A screen that opens: it fetches once it is subscribed.
-            self._fetch()
+            self._fetch(self.screen)
 
     def _cut(self) -> None:
         assert self._hub
@@ -106,57 +93,15 @@ class Watcher:
             about = data.get("topic", data.get("reason", ""))
             self._site.network.note(f"is told {event} {about} {data.get('version', '')} ({id_})")
             self._last_id = id_ or self._last_id
-            self._hear(event, data)
+            self.screen.hear(event, data)
         return bool(taken)
 
-    def _hear(self, event: str, data: dict[str, Any]) -> None:
-        if event == "reset":
-            self.resets += 1
-            self._versions.clear()
-            self._told.clear()
-            self._fetch()
-        elif event == "command":
-            self._hear_once("command", data["commandId"])
-            self.commands.add(data["commandId"])
-        elif event == "activity":
-            self._hear_once("event", data["data"]["eventId"])
-            self.events.add(data["data"]["eventId"])
-        else:
-            row = event, data["data"][ID_FIELDS[event]]
-            if data["version"] < self._versions.get(row, 0):
-                self.complaints.append(f"{row} went back from {self._versions[row]} to {data['version']}")
-            self._versions[row] = data["version"]
-            self.shown[row] = data["data"]
-
-    def _hear_once(self, kind: str, id_: str) -> None:
-        if (kind, id_) in self._told:
-            self.complaints.append(f"{kind} {id_} was told twice")
-        self._told.add((kind, id_))
-
-    def _fetch(self) -> None:
+    def _fetch(self, screen: Screen) -> None:
         """Reads everything that it shows, as it is stored now."""
-        self.shown = stored_views(self._site, self.subject, self.topics)
-        for commits in self._site.storage.events.commits.values():
-            for data in commits:
-                commit = Commit.FromString(data)
-                self.commands |= {outcome.command_id for outcome in commit.outcomes}
-                self.events |= {event.id for event in commit.events}
-
-
-def stored_views(site: Site, subject: str, topics: tuple[str, ...]) -> dict[tuple[str, str], Any]:
-    """The stored views that a subject follows by its topics."""
-    found = {}
-    for id_, (stored, _) in site.storage.views.rows.items():
-        if id_.view not in ID_FIELDS:
-            continue
-        view = CONTRACT.views[id_.view]
-        message: Any = view.message.FromString(ViewRow.FromString(stored).data)
-        owner = getattr(message, view.owner_field) if view.owner_field else ""
-        followed = f"{id_.view}/{id_.key}" in topics or f"{id_.view}s" in topics
-        # A row without a version was made by another stream than its own, and is told of by nobody.
-        if followed and message.version and owner in ("", subject):
-            found[id_.view, id_.key] = json.loads(json.dumps(to_document(message)))
-    return found
+        storage = self._site.storage
+        rows = {id_: data for id_, (data, _) in storage.views.rows.items()}
+        stored = (Commit.FromString(data) for commits in storage.events.commits.values() for data in commits)
+        screen.refetch(rows, stored)
 
 
 def _messages(text: str) -> Iterator[tuple[str | None, str, dict[str, Any]]]:
