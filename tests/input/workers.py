@@ -19,6 +19,7 @@ class Workers:
     """The real consumers and handlers over an embedded engine."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._now = time.time()
         self.storage = EmbeddedStorage(str(folder), self._clock)
         self.shop = Shop(self.storage)
@@ -38,6 +39,10 @@ class Workers:
             if not any(message.deliveries > 1 for name in self.consumers for message in self._visible(name)):
                 return
         raise AssertionError("there is something that is tried again for ever")
+
+    def pass_time(self, seconds: float) -> None:
+        """Lets what is hidden for so long come back."""
+        self._now += seconds
 
     def put(self, queue: str, *bodies: bytes) -> None:
         """Puts bodies into a queue, as whoever else reaches it may."""
