@@ -1,6 +1,7 @@
 """Stored bytes that nobody can read: they are named, left as they are, and stop nothing else."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from tests.edge.client import Edge, settings_for
 from tests.input.workers import Workers
 from tests.shop import command_envelope
 
-DAMAGE = {
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "truncated": lambda data: data[: len(data) // 2],
     "foreign": lambda data: b"\xff\x00\xffnothing of ours",
     "empty": lambda data: b"",
