@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable
+from itertools import groupby
 
 import msgspec
 from flask import Flask, Response
@@ -16,6 +17,7 @@ from edge.memory import Memory
 from edge.pages import DEFAULT_SIZE, READ_AT_ONCE, Range, folded_text, read_token, word_search, write_token
 from edge.parameters import Parameters
 from edge.problems import NOT_FOUND, Problem, check
+from edge.sums import summed, whole_key
 from kernel.contract import Contract, Query, View, fill
 from kernel.encoding import to_document
 from kernel.errors import Poison
@@ -68,8 +70,11 @@ class Views:
         if PAGE_TOKEN in query.message.DESCRIPTOR.fields_by_name:
             return self._page(query, message, rows, subject)
         answer = query.answer()
-        found = (visible(query.view, row, subject) for row in rows.rows(self._views))
-        getattr(answer, query.list_field).extend(item for item in found if item is not None)
+        # The parts of a row are neighbours.
+        for _, parts in groupby(rows.rows(self._views), key=lambda row: whole_key(query.view, row.id.key)):
+            found = (visible(query.view, row, subject) for row in parts)
+            if items := [item for item in found if item is not None]:
+                getattr(answer, query.list_field).append(summed(items))
         return answer
 
     def _page(self, query: Query, message: Message, rows: Range, subject: str) -> Message:

@@ -250,7 +250,7 @@ def test_a_stream_that_nobody_may_open(fuzzed: Shop, query: bytes, status: int) 
 )
 def test_a_preference_that_nobody_can_honour_is_none(fuzzed: Shop, wait: str) -> None:
     shopper = fuzzed.shopper()
-    headers = {"Prefer": wait.encode("latin-1"), "Authorization": f"Bearer {shopper.token}"}
+    headers = [(b"Prefer", wait.encode("latin-1")), (b"Authorization", f"Bearer {shopper.token}".encode())]
     answer = fuzzed.http.post(
         f"/v1/carts/{new_id('c')}/items", json={"productId": "none", "quantity": 1}, headers=headers
     )

@@ -45,7 +45,7 @@ def test_a_text_reaches_a_screen_as_it_was_sent_and_makes_no_field(fuzzed: Shop,
 )
 def test_a_cursor_that_is_none_resets_and_is_not_repeated(fuzzed: Shop, cursor: bytes) -> None:
     shopper = fuzzed.shopper()
-    headers = {"Authorization": f"Bearer {shopper.token}".encode(), "Last-Event-ID": cursor}
+    headers = [(b"Authorization", f"Bearer {shopper.token}".encode()), (b"Last-Event-ID", cursor)]
     url = f"{fuzzed.stack.stream_url}/v1/stream?topic=orders"
     with (
         httpx.Client(trust_env=False, timeout=10) as http,
