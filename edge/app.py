@@ -27,15 +27,15 @@ from edge.problems import (
 from edge.queries import Views, add_queries
 from edge.session import add_session
 from edge.telemetry import add_metrics, add_telemetry
-from edge.validation import warm
 from kernel import contract, tokens
 from kernel.browsers import read_origins, secured, shared
 from kernel.doorbell import Bell
-from kernel.errors import StorageUnavailable
+from kernel.errors import Poison, StorageUnavailable
 from kernel.problems import response
 from kernel.queues import COMMANDS
 from kernel.settings import Settings
 from kernel.storage import open_storage
+from kernel.validation import warm
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +78,7 @@ def bare_app(origins: frozenset[str]) -> Flask:
     app.url_map.redirect_defaults = False
     app.register_error_handler(Problem, lambda problem: problem.response())
     app.register_error_handler(StorageUnavailable, lambda _: unavailable(STORAGE_UNAVAILABLE).response())
+    app.register_error_handler(Poison, unreadable)
     app.register_error_handler(HTTPException, http_problem)
     app.register_error_handler(Exception, defect)
     app.wsgi_app = consumed(shared(secured(app.wsgi_app), origins))  # type: ignore[assignment, method-assign] # as Flask's documentation has it
@@ -94,6 +95,12 @@ def http_problem(error: HTTPException) -> Response:
     status = error.code or 500
     code = MALFORMED_REQUEST.code if status == 400 else error.name.upper().replace(" ", "_")
     return response(status, code, error.description or error.name)
+
+
+def unreadable(error: Poison) -> Response:
+    """Stored bytes that nobody can read. The log says which: they are an operator's to mend."""
+    logger.error("a request failed: %s", error)
+    return Problem(INTERNAL_ERROR, INTERNAL_ERROR.meaning).response()
 
 
 def defect(error: Exception) -> Response:

@@ -1,6 +1,5 @@
 """What became of a command: read, waited for, and told as JSON."""
 
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +12,7 @@ import grpc
 from edge.memory import Memory
 from edge.problems import NOT_FOUND, STORAGE_UNAVAILABLE, Problem, unavailable
 from kernel.channels import open_channel
+from kernel.names import is_command_id, is_stream
 from kernel.outcomes import OutcomeBoard
 from kernel.settings import Settings
 from prism.envelope.v1.envelope_pb2 import Outcome
@@ -29,8 +29,6 @@ THREADS_FOR_OTHERS = 2
 # Where all others wait already, one more waits this long for its turn to wait.
 TURN_S = 1.0
 UNKNOWN = {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT}
-_STREAM = re.compile(r"[a-z][a-z0-9_]*-[A-Za-z0-9_-]{1,128}")
-_COMMAND_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ class Outcomes:
 
     def find(self, stream: str, command_id: str) -> Outcome:
         """The outcome of a command. A Problem: not found, or unavailable when nobody can tell now."""
-        if not _STREAM.fullmatch(stream) or not _COMMAND_ID.fullmatch(command_id):
+        if not is_stream(stream) or not is_command_id(command_id):
             raise _not_found()
         known = self._memory.ask(lambda: self._board.get(command_id))
         if known is None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
+from google.protobuf.message import DecodeError
 from redis import Redis
 
 from kernel.outcomes import POST_OUTCOME_LUA, keep_s
@@ -185,7 +186,13 @@ class UpdateLog:
 
     @staticmethod
     def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:
-        return Entry(Cursor(fields[b"e"].decode(), entry_id.decode()), Delivery.FromString(fields[b"d"]))
+        cursor = Cursor(fields.get(b"e", b"").decode(), entry_id.decode())
+        try:
+            return Entry(cursor, Delivery.FromString(fields.get(b"d", b"")))
+        except DecodeError:
+            # An empty one in its place: readers go on behind it.
+            logger.error("update %s cannot be read", cursor)  # noqa: TRY400 # the place says it all
+            return Entry(cursor, Delivery())
 
 
 def _calls(deliveries: Sequence[Delivery]) -> Iterator[list[bytes | str | int]]:

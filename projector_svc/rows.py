@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from kernel.contract import Contract
 from kernel.generations import view_of
 from kernel.ports import Row, RowId, ViewStore
+from kernel.stored import read_row
 from prism.envelope.v1.envelope_pb2 import Envelope, Progress, ViewRow
 
 CACHED_ROWS = 10_000
@@ -97,7 +98,7 @@ class Rows:
 
 
 def decode(stored: Row, message: type[Message]) -> LiveRow:
-    """A stored row as it was. DecodeError for bytes that are none."""
-    row = ViewRow.FromString(stored.data)
+    """A stored row as it was. Poison for bytes that are none."""
+    row, view = read_row(stored, message)
     progress = {stream: (item.version, item.number) for stream, item in row.progress.items()}
-    return LiveRow(stored.id, message.FromString(row.data), progress, stored.etag)
+    return LiveRow(stored.id, view, progress, stored.etag)

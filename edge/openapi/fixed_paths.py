@@ -181,6 +181,7 @@ OUTCOME: Json = {
             *problems.TOKEN_PROBLEMS,
             problems.FORBIDDEN,
             problems.NOT_FOUND,
+            problems.ROUTE_NOT_FOUND,
             problems.INTERNAL_ERROR,
             problems.STORAGE_UNAVAILABLE,
         ),

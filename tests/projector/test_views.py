@@ -241,7 +241,8 @@ def test_an_unreadable_message_is_set_aside_alone(shop: Shop) -> None:
     shop.do(add())
     [commit] = shop.storage.events.read("cart-c1")
     foreign = type(commit).FromString(commit.SerializeToString())
-    foreign.stream, foreign.events[0].data = "cart-c9", b"\xff"
+    foreign.stream = foreign.events[0].stream = "cart-c9"
+    foreign.events[0].data = b"\xff"
     shop.storage.queue("events-views").put([b"\xff", *pack_commits([foreign])])
     shop.do(add())
     assert shop.view("cart", "c1").version == 2
