@@ -79,6 +79,11 @@ QUEUE_UNAVAILABLE = Kind(
     HTTPStatus.SERVICE_UNAVAILABLE,
     "The command could not be queued; nothing was accepted.",
 )
+BACKLOG_FULL = Kind(
+    "BACKLOG_FULL",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "Too many commands wait to be processed; nothing was accepted.",
+)
 STORAGE_UNAVAILABLE = Kind(
     "STORAGE_UNAVAILABLE", HTTPStatus.SERVICE_UNAVAILABLE, "Storage is out of reach for now."
 )

@@ -162,7 +162,11 @@ BATCH: Json = {
     "responses": {
         **json_answer(202, "Each command's answer.", _ref("BatchResults")),
         **problem_answers(
-            *UNREADABLE, *problems.TOKEN_PROBLEMS, problems.RATE_LIMITED, problems.QUEUE_UNAVAILABLE
+            *UNREADABLE,
+            *problems.TOKEN_PROBLEMS,
+            problems.RATE_LIMITED,
+            problems.QUEUE_UNAVAILABLE,
+            problems.BACKLOG_FULL,
         ),
     },
 }

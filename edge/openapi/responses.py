@@ -65,6 +65,7 @@ PROBLEM_HEADERS = {
     problems.KEY_IN_FLIGHT: ("RetryAfter",),
     problems.RATE_LIMITED: ("RetryAfter",),
     problems.QUEUE_UNAVAILABLE: ("RetryAfter",),
+    problems.BACKLOG_FULL: ("RetryAfter",),
     problems.STORAGE_UNAVAILABLE: ("RetryAfter",),
 }
 HEADER_NAMES = {
