@@ -95,6 +95,13 @@ def connection_string(queue_port: int, table_port: int, host: str = "127.0.0.1")
 @contextmanager
 def running(folder: Path) -> Iterator[str]:
     """Runs Azurite on free ports of 127.0.0.1 and gives the connection string; ends it at exit."""
+    with serving(folder) as (queue, table):
+        yield connection_string(queue, table)
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[tuple[int, int]]:
+    """The same, and gives the ports of queues and tables."""
     blob, queue, table = free_ports(3)
     arguments = command(folder, blob_port=blob, queue_port=queue, table_port=table)
     with (folder / "azurite.log").open("wb") as log:
@@ -103,7 +110,7 @@ def running(folder: Path) -> Iterator[str]:
     try:
         for port in (queue, table):
             wait_until_listening(process, port, folder / "azurite.log")
-        yield connection_string(queue, table)
+        yield queue, table
     finally:
         end(process)
 

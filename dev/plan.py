@@ -64,9 +64,16 @@ def is_setting(variable: str) -> bool:
 
 
 def make(
-    storage: str, data_dir: Path, given: Mapping[str, str], replicas: int, take_port: Callable[[], int]
+    storage: str,
+    data_dir: Path,
+    given: Mapping[str, str],
+    replicas: int,
+    take_port: Callable[[], int],
+    service_env: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Plan:
     """The plan for a data folder that is ours. A port that `given` does not name is taken.
+
+    `service_env` has what single services are started with, beside the settings of all.
 
     PortTaken when a port is in use; ConfigurationError names a setting that is wrong; NoRedis.
     Installs Azurite if it is asked for and not there.
@@ -96,7 +103,10 @@ def make(
         storage = azurite.connection_string(queue, table)
     env["PRISM_STORAGE"] = storage
     configuration.check(settings.load(env))
-    programs += [Program(name, [sys.executable, "-m", name], "services") for name in SERVICES]
+    programs += [
+        Program(name, [sys.executable, "-m", name], "services", (service_env or {}).get(name, {}))
+        for name in SERVICES
+    ]
     for number in range(2, replicas + 1):
         ports_of_its_own = {
             name: str(take_port()) for name in ("PRISM_DOMAIN_GRPC_PORT", "PRISM_DOMAIN_METRICS_PORT")

@@ -40,7 +40,8 @@ class Stack:
     `env` holds settings of the services; of the caller's own environment, `PRISM_*`, `OTEL_*` and `REDIS_URL` are
     left out, so that nothing but `env` decides. A port that `env` does not name is a free one. With
     `REDIS_URL` in it, that Redis is used and none is started. `domain_replicas` domain_svc processes
-    compete; the second is named `domain_svc_2`. Everything below `start` is of use once it has returned.
+    compete; the second is named `domain_svc_2`. `service_env` has further variables of single programs,
+    by name. Everything below `start` is of use once it has returned.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Stack:
         env: Mapping[str, str],
         *,
         domain_replicas: int = 1,
+        service_env: Mapping[str, Mapping[str, str]] | None = None,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.data_dir = data_dir.resolve()
@@ -58,6 +60,7 @@ class Stack:
         self._storage = storage
         self._given = env
         self._replicas = domain_replicas
+        self._service_env = service_env
         self._say = say
         self._ports: PortBlock | None = None
         self._lock: int | None = None
@@ -238,7 +241,9 @@ class Stack:
         self.log_dir.mkdir(exist_ok=True)
         self._run_dir.mkdir(exist_ok=True)
         self._ports = PortBlock()
-        self._plan = plan = make(self._storage, self.data_dir, self._given, self._replicas, self._ports.take)
+        self._plan = plan = make(
+            self._storage, self.data_dir, self._given, self._replicas, self._ports.take, self._service_env
+        )
         programs = plan.programs
         self._supervisor = Supervisor(
             programs, self._run_dir, self.log_dir, plan.environment(), hold=[self._lock]
@@ -278,6 +283,7 @@ def running(
     env: Mapping[str, str] | None = None,
     *,
     domain_replicas: int = 1,
+    service_env: Mapping[str, Mapping[str, str]] | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Stack]:
     """A stack that is ready, stopped at the end of the block. See `Stack` for what it takes.
@@ -287,7 +293,9 @@ def running(
     """
     home = data_dir or Path(tempfile.mkdtemp(prefix="prism-"))
     try:
-        stack = Stack(storage, home, env or {}, domain_replicas=domain_replicas, say=say)
+        stack = Stack(
+            storage, home, env or {}, domain_replicas=domain_replicas, service_env=service_env, say=say
+        )
         stack.start()
         try:
             yield stack

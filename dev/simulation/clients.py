@@ -7,7 +7,7 @@ from typing import Any
 from dev.promises.history import Accepted
 from dev.simulation.messages import message_of
 from dev.simulation.processes import CONTRACT, Site, acceptance
-from dev.simulation.workload import MERCHANT, Action
+from dev.simulation.workload import MERCHANT, Action, joined
 from dev.simulation.world import NEVER, Actor, Process, surviving
 from edge.acceptance import Acceptance, Intent, Receipt
 from edge.problems import KEY_IN_FLIGHT, Problem
@@ -46,7 +46,7 @@ class Client:
 
     def _life(self) -> None:
         world, edge = self._site.world, acceptance(self._site)
-        for actions in _joined(self._actions):
+        for actions in joined(self._actions):
             world.sleep(actions[0].think_s)
             intents = [self._intent(action) for action in actions]
             for action in actions:
@@ -125,14 +125,3 @@ def look(site: Site, view: str, key: str) -> Any:  # noqa: ANN401 # each view ha
     partition = "catalogue" if view == "product" else key
     stored = site.storage.views.rows.get(RowId(view, partition, key))
     return CONTRACT.views[view].message.FromString(ViewRow.FromString(stored[0]).data) if stored else None
-
-
-def _joined(actions: Sequence[Action]) -> list[list[Action]]:
-    """Actions in the batches that they are sent in."""
-    batches: list[list[Action]] = []
-    for action in actions:
-        if action.joined and batches and batches[-1][-1].keyed == action.keyed:
-            batches[-1].append(action)
-        else:
-            batches.append([action])
-    return batches

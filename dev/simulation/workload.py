@@ -1,6 +1,7 @@
 """What shoppers and merchants do in a run: drawn by the seed before it begins, so that it can be shrunk."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 PRODUCTS = ("tea", "cup", "pot")
@@ -135,3 +136,14 @@ def draw(dice: random.Random) -> list[Action]:
     for subject in SHOPPERS[: dice.randint(1, len(SHOPPERS))]:
         drawing.shopper(subject, products)
     return drawing.actions
+
+
+def joined(actions: Sequence[Action]) -> list[list[Action]]:
+    """Actions in the batches that they are sent in."""
+    batches: list[list[Action]] = []
+    for action in actions:
+        if action.joined and batches and batches[-1][-1].keyed == action.keyed:
+            batches[-1].append(action)
+        else:
+            batches.append([action])
+    return batches
