@@ -8,10 +8,9 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped] # gunicorn ships no types
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped] # gunicorn ships no types
-from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped] # gunicorn ships no types
 
-from kernel.broken_http import refuse
 from kernel.collector import calm_collector
+from kernel.http_worker import HttpWorker
 from kernel.settings import Settings
 from kernel.telemetry import tracing
 from kernel.telemetry.gunicorn_log import GunicornLogger
@@ -26,8 +25,8 @@ DRAIN_S = 6
 STUCK_MS = 30_000
 
 
-class StreamWorker(ThreadWorker):  # type: ignore[misc] # the same
-    """gunicorn's worker of threads, which ends open streams when it ends: by themselves they never would."""
+class StreamWorker(HttpWorker):
+    """A worker which ends open streams when it ends: by themselves they never would."""
 
     def init_process(self) -> None:
         """Runs in the worker process, from its start to its end."""
@@ -47,10 +46,6 @@ class StreamWorker(ThreadWorker):  # type: ignore[misc] # the same
         """SIGINT and SIGQUIT: like SIGTERM, for gunicorn's quick way waits for every thread all the same."""
         self.handle_exit(sig, frame)
 
-    def handle_error(self, req: object, client: socket.socket, addr: object, exc: BaseException) -> None:
-        """Answers a request that never reached the application, and closes."""
-        refuse(client, exc)
-
     def is_parent_alive(self) -> bool:
         """False, and the end of every stream, when the master process is gone."""
         alive: bool = super().is_parent_alive()
@@ -59,7 +54,7 @@ class StreamWorker(ThreadWorker):  # type: ignore[misc] # the same
         return alive
 
 
-class Server(BaseApplication):  # type: ignore[misc] # the same
+class Server(BaseApplication):  # type: ignore[misc] # gunicorn ships no types
     """gunicorn's application. `make_service` is called in the worker process."""
 
     def __init__(self, settings: Settings, make_service: Callable[[Settings], Service] = Service) -> None:
