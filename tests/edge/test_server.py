@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Thread
@@ -176,6 +177,23 @@ def test_clients_that_send_nothing_or_half_a_head_hold_nobody_up(server: Server)
         assert silent[0].recv(1) == b""
         slow[-1].sendall(b" x\r\nConnection: close\r\n\r\n")
         assert slow[-1].recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_clients_that_wait_for_outcomes_leave_threads_to_others(server: Server) -> None:
+    # Nobody decides here, so each waits as long as it may.
+    headers = server.login("shopper") | {"Prefer": "wait=5"}
+
+    def wait() -> httpx.Response:
+        return server.client.post("/v1/carts/c1/items", json=BODIES["AddItemToCart"], headers=headers)
+
+    with ThreadPoolExecutor(60) as clients:
+        waiting = [clients.submit(wait) for _ in range(60)]
+        eventually(lambda: sum(answer.done() for answer in waiting) > 20)
+        assert httpx.get(f"{server.client.base_url}/healthz", timeout=4).status_code == 200
+        assert not all(answer.done() for answer in waiting)
+        answers = [answer.result() for answer in waiting]
+    assert {answer.status_code for answer in answers} == {202}
+    assert {answer.headers.get("Preference-Applied") for answer in answers} == {"wait=5", None}
 
 
 def test_a_client_that_leaves_in_the_middle_of_a_head_is_let_go(server: Server) -> None:
