@@ -15,6 +15,7 @@ from edge.idempotency import DONE, Claim, Key, Keys, command_id, fingerprint, ju
 from edge.limits import Limit, Toll, toll_of
 from edge.memory import Memory
 from edge.problems import (
+    ACCEPTANCE_UNKNOWN,
     BACKLOG_FULL,
     KEY_IN_FLIGHT,
     KEY_REUSED,
@@ -29,7 +30,7 @@ from edge.telemetry import tell_accepted
 from kernel.clock import now
 from kernel.contract import Command, fill_from
 from kernel.doorbell import Bell
-from kernel.errors import StorageUnavailable
+from kernel.errors import EffectUnknown, StorageUnavailable
 from kernel.outcomes import OutcomeBoard
 from kernel.packing import fits, pack_commands
 from kernel.ports import Queue
@@ -93,10 +94,11 @@ class Acceptance:
     ) -> list[Receipt | Problem]:
         """Queues what is new of the intents and answers each, one after the other.
 
-        A receipt is given only for a command that is durably queued. Raises an unavailable Problem
-        when the queue did not take them, or too many wait in it: then none has a receipt, and all keys are
-        free again; a rate-limited one when their sender sends too many: then none was looked at. Costs
-        a round trip to Redis, one more where there are keys or a rate limit, and one call to the queue.
+        A receipt is given only for a command that is durably queued. Raises an unavailable Problem when the
+        queue did not take them, when too many wait in it, or when nobody knows whether it took them
+        (ACCEPTANCE_UNKNOWN): then none has a receipt, and all keys are free again; a rate-limited one when
+        their sender sends too many: then none was looked at. Costs a round trip to Redis, one more where
+        there are keys or a rate limit, and one call to the queue; sometimes the question for its depth.
         """
         trace = trace_of(traceparent)
         candidates = [_candidate(caller, intent, trace) for intent in intents]
@@ -138,11 +140,16 @@ class Acceptance:
         self._bell.ring()
 
     def _put(self, bodies: Sequence[bytes]) -> Kind | None:
-        """Why the queue has not got them; None when it has."""
+        """Why the queue has not got them, or not for certain; None when it has."""
         try:
             if not self._backlog.has_room(len(bodies)):
                 return BACKLOG_FULL
+        except StorageUnavailable:
+            return QUEUE_UNAVAILABLE
+        try:
             self._queue.put(bodies)
+        except EffectUnknown:
+            return ACCEPTANCE_UNKNOWN
         except StorageUnavailable:
             return QUEUE_UNAVAILABLE
         return None

@@ -84,6 +84,12 @@ BACKLOG_FULL = Kind(
     HTTPStatus.SERVICE_UNAVAILABLE,
     "Too many commands wait to be processed; nothing was accepted.",
 )
+ACCEPTANCE_UNKNOWN = Kind(
+    "ACCEPTANCE_UNKNOWN",
+    HTTPStatus.GATEWAY_TIMEOUT,
+    "The queue gave no answer: the command may have been accepted. Sent again with the same idempotency "
+    "key, it happens once.",
+)
 STORAGE_UNAVAILABLE = Kind(
     "STORAGE_UNAVAILABLE", HTTPStatus.SERVICE_UNAVAILABLE, "Storage is out of reach for now."
 )

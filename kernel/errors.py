@@ -5,6 +5,7 @@ PrismError
 ├── Poison               set aside as a dead letter: no repeat can help
 ├── UnknownType          left in its queue for a newer replica; a dead letter after a day
 ├── StorageUnavailable   tried again: storage is out of reach or refuses for now; costs time, never data
+│   └── EffectUnknown    the same, but nobody knows whether the write took effect: whoever asked is told so
 └── ConfigurationError   told to the operator at start: a setting is missing or wrong
 
 A conflict (someone else appended first) is no error: the store answers it as a value.
@@ -39,6 +40,10 @@ class UnknownType(PrismError):
 
 class StorageUnavailable(PrismError):
     """Storage did not do what it was asked, and may do it later. A write may have taken effect."""
+
+
+class EffectUnknown(StorageUnavailable):
+    """A write was not answered, or failed in the middle: it may have taken effect, in part or as a whole."""
 
 
 class ConfigurationError(PrismError):

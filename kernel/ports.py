@@ -55,8 +55,8 @@ class Queue(Protocol):
     def put(self, bodies: Sequence[bytes], delay_s: float = 0) -> None:
         """Queues every body durably, visible after the delay (at most 7 days).
 
-        A body is at most MAX_BODY_BYTES, else ValueError and nothing is queued. After
-        StorageUnavailable some may have been queued.
+        A body is at most MAX_BODY_BYTES, else ValueError and nothing is queued. After EffectUnknown
+        some may have been queued; after any other StorageUnavailable none was, nor will be.
         """
 
     def receive(self, limit: int = 32, visibility_s: float = 30) -> list[Message]:

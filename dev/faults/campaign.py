@@ -1,6 +1,7 @@
 """One engine under faults: a shop opens, things break, all comes to rest, and is held to the promises."""
 
 import random
+import shutil
 import tempfile
 import threading
 import time
@@ -25,7 +26,7 @@ from kernel import settings
 from kernel.storage import open_storage
 
 # Shops that are open at once.
-ROUNDS = 6
+ROUNDS = 8
 PAYMENT_WINDOW_S = 6.0
 # Between two breakages.
 PAUSE_S = (0.2, 3.0)
@@ -33,6 +34,7 @@ PAUSE_S = (0.2, 3.0)
 SCREENS = 0.5
 MAX_SCREENS = 60
 SAMPLE = 300
+KEPT = Path("build/faults")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class Verdict:
     events: int = 0
     rested_s: float = 0.0
     wrong: list[Broken] = field(default_factory=list)
+    # Where the services' logs are, of a campaign that broke a promise.
+    logs: Path | None = None
 
     def count(self, *promises: str) -> int:
         """How often these promises were broken."""
@@ -93,6 +97,9 @@ def run(engine: str, seed: int, seconds: float, only: Sequence[str], say: Callab
             opened.close()
         for proxy in behind.proxies:
             verdict.troubled_requests.update(proxy.injected)
+        if verdict.wrong:
+            verdict.logs = KEPT / f"{engine}-{seed}"
+            shutil.copytree(prism.log_dir, verdict.logs, dirs_exist_ok=True)
     return verdict
 
 
@@ -190,7 +197,7 @@ def _break(site: Site, verdict: Verdict, breakage: Breakage, say: Callable[[str]
 
 def _judge(site: Site, verdict: Verdict, ledger: Ledger, stored: rest.Stored, audience: Audience) -> None:
     history = rest.history_of(stored, ledger, audience, PAYMENT_WINDOW_S)
-    verdict.wrong += rest.told_wrongly(history, ledger, stored)
+    verdict.wrong += rest.told_wrongly(ledger, stored)
     verdict.wrong += promises.broken(history)
     sample = site.dice.sample(range(len(ledger.repeatable)), min(SAMPLE, len(ledger.repeatable)))
     known = [place for place in sample if ledger.repeatable[place][2] in history.outcomes]

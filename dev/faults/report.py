@@ -43,6 +43,8 @@ def show(verdicts: Sequence[Verdict], console: Console) -> None:
             console.print(f"BROKEN {broken}", style="red", markup=False, highlight=False)
         if len(verdict.wrong) > MAX_SHOWN:
             console.print(f"… and {len(verdict.wrong) - MAX_SHOWN} more")
+        if verdict.logs:
+            console.print(f"The services' logs: {verdict.logs}")
 
 
 def _listed(counts: Counter[str]) -> str:

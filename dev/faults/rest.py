@@ -86,6 +86,7 @@ def history_of(stored: Stored, ledger: Ledger, audience: Audience, payment_windo
         screens=audience.screens,
         payment_window_s=payment_window_s,
         waiting=stored.waiting(),
+        given_up=ledger.given_up,
         appended_at={
             stream: [
                 min(
@@ -99,12 +100,9 @@ def history_of(stored: Stored, ledger: Ledger, audience: Audience, payment_windo
     )
 
 
-def told_wrongly(history: History, ledger: Ledger, stored: Stored) -> Iterator[Broken]:
+def told_wrongly(ledger: Ledger, stored: Stored) -> Iterator[Broken]:
     """What clients were told and what must not have been."""
     yield from (Broken("answers are as documented", problem) for problem in ledger.problems)
-    for id_, said in ledger.given_up.items():
-        if id_ in history.outcomes:
-            yield Broken("a 503 means that nothing was accepted", f"{said} ({id_})")
     for letter in stored.dead_letters():
         yield Broken("nothing becomes a dead letter", f"{letter.queue}: {letter.reason}")
 

@@ -22,6 +22,7 @@ Check = Callable[[History], Iterator[str]]
 CHECKS: Sequence[Check] = (
     commands.streams_are_whole,
     commands.commands_have_one_outcome,
+    commands.what_was_refused_never_happens,
     commands.effects_happen_once,
     shop.prices_are_those_of_the_moment,
     shop.stock_adds_up,

@@ -64,6 +64,13 @@ def commands_have_one_outcome(history: History) -> Iterator[str]:
             yield f"command {accepted.command_id} of {accepted.subject} is answered in {outcomes[0].stream}"
 
 
+def what_was_refused_never_happens(history: History) -> Iterator[str]:
+    """A 503 says that nothing was accepted."""
+    for command_id, said in history.given_up.items():
+        if command_id in history.outcomes:
+            yield f"refused with 503, and decided: {said} ({command_id})"
+
+
 def effects_happen_once(history: History) -> Iterator[str]:
     """An applied command led to the one event that it asked for, a rejected one to none."""
     caused: dict[str, list[Recorded]] = defaultdict(list)

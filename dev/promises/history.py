@@ -73,6 +73,8 @@ class History:
     waiting: Mapping[str, int]
     # From when on each commit of a stream was there for all to see; NEVER where nobody can say.
     appended_at: Mapping[str, Sequence[float]]
+    # Commands that were refused because "nothing was accepted", and never sent again: by id, what they were.
+    given_up: Mapping[str, str]
     # Rows that no screen is held to, by view and key.
     excused: Collection[tuple[str, str]] = field(default=frozenset())
 

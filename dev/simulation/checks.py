@@ -34,6 +34,7 @@ def history_of(site: Site, ledger: Ledger, watchers: list[Watcher], late: set[tu
         payment_window_s=site.settings.prism_payment_window,
         waiting={name: len(queue.messages) for name, queue in site.storage.queues.items()},
         appended_at=events.appended_at,
+        given_up=ledger.given_up,
         excused=late,
     )
 

@@ -10,12 +10,15 @@ from dev.simulation.processes import CONTRACT, Site, acceptance
 from dev.simulation.workload import MERCHANT, Action, joined
 from dev.simulation.world import NEVER, Actor, Process, surviving
 from edge.acceptance import Acceptance, Intent, Receipt
-from edge.problems import KEY_IN_FLIGHT, Problem
+from edge.idempotency import command_id
+from edge.problems import KEY_IN_FLIGHT, QUEUE_UNAVAILABLE, Problem
 from kernel.ports import RowId
 from kernel.tokens import Caller
 from prism.envelope.v1.envelope_pb2 import ViewRow
 
 TRIES = 8
+# How often whoever was told that nothing was accepted leaves it at that.
+GIVES_UP = 0.2
 
 
 @dataclass(slots=True)
@@ -26,6 +29,8 @@ class Ledger:
     # By action: when it was first sent; its command's id, where it has a key.
     sent_at: dict[int, float] = field(default_factory=dict)
     by_key: dict[int, str] = field(default_factory=dict)
+    # Commands that were refused because "nothing was accepted", and never sent again: by id, what they were.
+    given_up: dict[str, str] = field(default_factory=dict)
     refused: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -41,6 +46,7 @@ class Client:
         self._caller = Caller(subject, frozenset({role}), NEVER)
         self._jobs: list[tuple[list[Action], list[Intent]]] = []
         world = site.world
+        self._patience = world.dice(f"{subject}'s patience")
         world.start(subject, Process(f"edge-{subject}"), self._life)
         self._twin: Actor = world.start(f"{subject}-2", Process(f"edge-{subject}-2"), self._twin_life)
 
@@ -71,16 +77,27 @@ class Client:
     def _send(self, edge: Acceptance, actions: Sequence[Action], intents: Sequence[Intent]) -> Acceptance:
         """Until it is accepted, or for so many tries. Answers an edge that lives."""
         world = self._site.world
+        # Whether it may have been accepted without a word.
+        unsure = any(action.twin or action.again or not action.keyed for action in actions)
         for _ in range(TRIES):
             answers: Sequence[Receipt | Problem] | None = None
+            said = None
             with surviving(world):
                 try:
                     answers = edge.accept(self._caller, intents, None)
-                except Problem:
+                except Problem as problem:
                     self._ledger.refused += 1
+                    said = problem.kind
+            unsure = unsure or (answers is None and said is not QUEUE_UNAVAILABLE)
             if answers is None:
                 # The edge is gone, or could not queue it.
                 edge = acceptance(self._site)
+                if not unsure and self._patience.random() < GIVES_UP:
+                    self._ledger.given_up |= {
+                        command_id(action.subject, intent.key): str(action)
+                        for action, intent in zip(actions, intents, strict=True)
+                    }
+                    return edge
             elif not self._note(actions, intents, answers):
                 return edge
             world.sleep(world.current.dice.choice((0.1, 1.0)))

@@ -6,9 +6,13 @@ from typing import NamedTuple, TypeVar
 
 from dev.simulation.faults import ALWAYS_POSSIBLE, DELAYS_S, Fault, Faults
 from dev.simulation.world import Killed, World
+from kernel.errors import EffectUnknown, StorageUnavailable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+# An error, made of whether there may have been an effect.
+Failure = Callable[[bool], Exception]
 
 MEAN_LATENCY_S = 0.004
 # Of calls with many items: how often the items take effect one by one, while others look on.
@@ -42,10 +46,10 @@ class Network:
         self,
         what: Callable[[], str],
         effect: Callable[[], Result],
-        failure: Callable[[], Exception],
+        failure: Failure,
         possible: frozenset[Fault] = ALWAYS_POSSIBLE,
     ) -> Result:
-        """One call with one effect. Raises `failure()` where the caller is left without an answer."""
+        """One call with one effect. Raises `failure(whether it may have taken effect)`."""
         return self._call(what, effect, failure, possible, effect)
 
     def call_many(
@@ -53,7 +57,7 @@ class Network:
         what: Callable[[], str],
         items: Sequence[Item],
         effect: Callable[[Item], Result],
-        failure: Callable[[], Exception],
+        failure: Failure,
         possible: frozenset[Fault] = MANY,
     ) -> list[Result]:
         """One call with an effect an item, each atomic on its own."""
@@ -84,7 +88,7 @@ class Network:
         self,
         what: Callable[[], str],
         effect: Callable[[], Result],
-        failure: Callable[[], Exception],
+        failure: Failure,
         possible: frozenset[Fault],
         part: Callable[[], object],
     ) -> Result:
@@ -101,17 +105,17 @@ class Network:
         if fault is Fault.DIED_BEFORE:
             self._die()
         if fault is Fault.REFUSED or self.gone:
-            raise failure()
+            raise failure(False)
         if fault is Fault.PARTIAL:
             part()
-            raise failure()
+            raise failure(True)
         result = effect()
         if fault is Fault.TWICE:
             result = effect()
         if fault is Fault.DIED_AFTER:
             self._die()
         if fault is Fault.LOST:
-            raise failure()
+            raise failure(True)
         if fault is Fault.LATE:
             world.sleep(delay_s)
         return result
@@ -119,3 +123,8 @@ class Network:
     def _die(self) -> None:
         self.world.kill(self.world.current.process)
         raise Killed
+
+
+def failing(call: str) -> Failure:
+    """How a call to storage fails."""
+    return lambda unknown: (EffectUnknown if unknown else StorageUnavailable)(f"simulated: {call}")

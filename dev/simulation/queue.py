@@ -3,14 +3,13 @@
 Messages come in any order, a few or many at once, and one that is being handled may come again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dev.simulation import describing
 from dev.simulation.faults import ALWAYS_POSSIBLE, Fault
-from dev.simulation.network import MANY, Network
+from dev.simulation.network import MANY, Network, failing
 from dev.simulation.world import Actor
-from kernel.errors import StorageUnavailable
 from kernel.ports import Depth, Message, check_bodies, check_limit
 
 # A consumer that was not rung looks for messages within so many seconds.
@@ -64,7 +63,7 @@ class SimulatedQueue:
             ),
             bodies,
             put,
-            self._failure("put"),
+            failing(f"{self.name}: put"),
             MANY | {Fault.TWICE},
         )
 
@@ -93,7 +92,7 @@ class SimulatedQueue:
         messages = network.call(
             lambda: f"{self.name}: receive",
             receive,
-            self._failure("receive"),
+            failing(f"{self.name}: receive"),
             ALWAYS_POSSIBLE | early,
         )
         injected = network.faults.injected
@@ -122,7 +121,7 @@ class SimulatedQueue:
             lambda: f"{self.name}: delete {', '.join(message.receipt for message in messages)}",
             messages,
             delete,
-            self._failure("delete"),
+            failing(f"{self.name}: delete"),
         )
 
     def extend(self, messages: Sequence[Message], visibility_s: float) -> list[Message]:
@@ -142,7 +141,7 @@ class SimulatedQueue:
             lambda: f"{self.name}: extend {len(messages)} by {visibility_s:g} s",
             messages,
             extend,
-            self._failure("extend"),
+            failing(f"{self.name}: extend"),
         )
         return [message for message in extended if message]
 
@@ -150,13 +149,17 @@ class SimulatedQueue:
         """In one call."""
         visible = [m for m in self.messages.values() if m.visible_at <= self._world.now]
         return self._network.call(
-            lambda: f"{self.name}: peek", lambda: list(map(_peeked, visible[:limit])), self._failure("peek")
+            lambda: f"{self.name}: peek",
+            lambda: list(map(_peeked, visible[:limit])),
+            failing(f"{self.name}: peek"),
         )
 
     def depth(self) -> Depth:
         """As the port says."""
         return self._network.call(
-            lambda: f"{self.name}: depth", lambda: Depth(len(self.messages), None), self._failure("depth")
+            lambda: f"{self.name}: depth",
+            lambda: Depth(len(self.messages), None),
+            failing(f"{self.name}: depth"),
         )
 
     def wait(self) -> None:
@@ -180,9 +183,6 @@ class SimulatedQueue:
     def _latest(self, message: Message) -> Stored | None:
         stored = self.messages.get(int(message.id))
         return stored if stored and stored.receipt == message.receipt else None
-
-    def _failure(self, call: str) -> Callable[[], Exception]:
-        return lambda: StorageUnavailable(f"simulated: {self.name}: {call}")
 
 
 def _message(stored: Stored) -> Message:

@@ -249,7 +249,7 @@ class SimulatedRedis:
         return self._network.call(
             lambda: f"redis: {what}",
             effect,
-            lambda: redis.exceptions.ConnectionError("simulated: redis"),
+            lambda _: redis.exceptions.ConnectionError("simulated: redis"),
             POSSIBLE,
         )
 

@@ -8,9 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from dev.simulation import describing
-from dev.simulation.network import Network
+from dev.simulation.network import Network, failing
 from dev.simulation.queue import SimulatedQueue
-from kernel.errors import StorageUnavailable
 from kernel.ports import Row, RowId, check_size
 from prism.envelope.v1.envelope_pb2 import Commit, Snapshot
 
@@ -33,7 +32,7 @@ class SimulatedEventStore:
             lambda: f"append {describing.commits(commits)}",
             commits,
             self.append_one,
-            lambda: StorageUnavailable("simulated: append"),
+            failing("simulated: append"),
         )
 
     def append_one(self, commit: Commit) -> bool:
@@ -58,9 +57,7 @@ class SimulatedEventStore:
             end = None if limit is None else after + limit
             return [Commit.FromString(data) for data in self.commits.get(stream, [])[after:end]]
 
-        return self._network.call(
-            lambda: f"read {stream} after {after}", read, lambda: StorageUnavailable("simulated: read")
-        )
+        return self._network.call(lambda: f"read {stream} after {after}", read, failing("simulated: read"))
 
     def get_snapshot(self, stream: str) -> Snapshot | None:
         """In one call."""
@@ -70,7 +67,7 @@ class SimulatedEventStore:
             return None if data is None else Snapshot.FromString(data)
 
         return self._network.call(
-            lambda: f"get the snapshot of {stream}", get, lambda: StorageUnavailable("simulated: snapshot")
+            lambda: f"get the snapshot of {stream}", get, failing("simulated: snapshot")
         )
 
     def put_snapshot(self, snapshot: Snapshot) -> None:
@@ -82,7 +79,7 @@ class SimulatedEventStore:
         self._network.call(
             lambda: f"put the snapshot of {snapshot.stream} at {snapshot.number}",
             put,
-            lambda: StorageUnavailable("simulated: snapshot"),
+            failing("simulated: snapshot"),
         )
 
     def scan(self, prefix: str = "", after: str = "") -> Iterator[Commit]:
@@ -98,9 +95,7 @@ class SimulatedEventStore:
             latest = [stored[-1] for stream, stored in self.commits.items() if stream.startswith(prefix)]
             return sum(Commit.FromString(data).version for data in latest)
 
-        return self._network.call(
-            lambda: f"count {prefix}", count, lambda: StorageUnavailable("simulated: count")
-        )
+        return self._network.call(lambda: f"count {prefix}", count, failing("simulated: count"))
 
 
 class SimulatedViewStore:
@@ -122,7 +117,7 @@ class SimulatedViewStore:
             lambda: "get " + ", ".join(f"{id_.view}/{id_.key}" for id_ in ids),
             ids,
             get,
-            lambda: StorageUnavailable("simulated: views.get"),
+            failing("simulated: views.get"),
         )
 
     def save(self, rows: Sequence[Row]) -> list[str | None]:
@@ -133,7 +128,7 @@ class SimulatedViewStore:
             lambda: "save " + ", ".join(f"{row.id.view}/{row.id.key}" for row in rows),
             rows,
             self.save_one,
-            lambda: StorageUnavailable("simulated: views.save"),
+            failing("simulated: views.save"),
         )
 
     def save_one(self, row: Row) -> str | None:
@@ -167,7 +162,7 @@ class SimulatedViewStore:
             return [Row(id_, *self.rows[id_]) for id_ in found if not last or id_.key <= last][:limit]
 
         return self._network.call(
-            lambda: f"page of {view}/{partition}", page, lambda: StorageUnavailable("simulated: views.page")
+            lambda: f"page of {view}/{partition}", page, failing("simulated: views.page")
         )
 
     def count(self, view: str, partition: str, limit: int = 1000) -> int:
@@ -185,7 +180,7 @@ class SimulatedViewStore:
             lambda: "delete " + ", ".join(f"{id_.view}/{id_.key}" for id_ in ids),
             ids,
             lambda id_: self.rows.pop(id_, None),
-            lambda: StorageUnavailable("simulated: views.delete"),
+            failing("simulated: views.delete"),
         )
 
     def drop(self, view: str) -> None:

@@ -34,6 +34,7 @@ COMMAND_PROBLEMS = (
     problems.INTERNAL_ERROR,
     problems.QUEUE_UNAVAILABLE,
     problems.BACKLOG_FULL,
+    problems.ACCEPTANCE_UNKNOWN,
 )
 
 

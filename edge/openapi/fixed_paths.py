@@ -167,6 +167,7 @@ BATCH: Json = {
             problems.RATE_LIMITED,
             problems.QUEUE_UNAVAILABLE,
             problems.BACKLOG_FULL,
+            problems.ACCEPTANCE_UNKNOWN,
         ),
     },
 }

@@ -66,6 +66,7 @@ PROBLEM_HEADERS = {
     problems.RATE_LIMITED: ("RetryAfter",),
     problems.QUEUE_UNAVAILABLE: ("RetryAfter",),
     problems.BACKLOG_FULL: ("RetryAfter",),
+    problems.ACCEPTANCE_UNKNOWN: ("RetryAfter",),
     problems.STORAGE_UNAVAILABLE: ("RetryAfter",),
 }
 HEADER_NAMES = {

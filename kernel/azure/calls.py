@@ -13,7 +13,8 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 
-from kernel.errors import StorageUnavailable
+from kernel.azure.transport import DOUBT
+from kernel.errors import EffectUnknown, StorageUnavailable
 from kernel.telemetry.storage_calls import storage_call
 
 # Answers to a request of ours that is wrong: a defect, and no reason to try again.
@@ -29,17 +30,20 @@ def calling(kind: str) -> Iterator[None]:
     """Around one HTTP request: counts it as `kind`.
 
     What a caller takes for an answer (there is none, there is one already, it was changed) passes,
-    and so do our own defects; every other failure becomes StorageUnavailable.
+    and so do our own defects; every other failure becomes StorageUnavailable, or EffectUnknown where
+    one of the SDK's attempts may have taken effect.
     """
+    DOUBT.present = False
     try:
         with storage_call(kind):
             yield
     except (ResourceNotFoundError, ResourceExistsError, ResourceModifiedError):
         raise
-    except AzureError as error:
+    except (AzureError, StorageUnavailable) as error:
         if isinstance(error, HttpResponseError) and error.status_code in DEFECTS:
             raise
-        raise StorageUnavailable(f"{kind}: {error.message.splitlines()[0]}") from error
+        text = error.message.splitlines()[0] if isinstance(error, AzureError) else str(error)
+        raise (EffectUnknown if DOUBT.present else StorageUnavailable)(f"{kind}: {text}") from error
 
 
 def creating(kind: str, create: Callable[[], object], write: Callable[[], Result]) -> Result:

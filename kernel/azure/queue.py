@@ -13,6 +13,7 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.storage.queue import QueueClient, QueueMessage, StorageErrorCode
 
 from kernel.azure.calls import Parallel, calling, creating
+from kernel.errors import EffectUnknown, StorageUnavailable
 from kernel.ports import Depth, Message, check_bodies, check_limit
 
 # Time to live: for ever. The default drops messages after 7 days.
@@ -33,14 +34,25 @@ class AzureQueue:
         """Puts one message a body, several at once."""
         check_bodies(bodies, delay_s)
         delay = math.ceil(delay_s)
-        self._parallel.map(lambda body: self._put(base64.b64encode(body).decode(), delay), bodies)
+        tried = self._parallel.map(lambda body: self._put(base64.b64encode(body).decode(), delay), bodies)
+        failures = [failure for failure in tried if failure]
+        if failures:
+            unknown = next((each for each in failures if isinstance(each, EffectUnknown)), None)
+            if len(failures) < len(tried):
+                unknown = unknown or EffectUnknown(f"{len(failures)} of {len(tried)} failed: {failures[0]}")
+            raise unknown or failures[0]
 
-    def _put(self, text: str, delay: int) -> None:
-        creating(
-            "queue.put",
-            self._client.create_queue,
-            lambda: self._client.send_message(text, visibility_timeout=delay, time_to_live=FOR_EVER),
-        )
+    def _put(self, text: str, delay: int) -> StorageUnavailable | None:
+        """Puts one; answers what went wrong, for the others are put all the same."""
+        try:
+            creating(
+                "queue.put",
+                self._client.create_queue,
+                lambda: self._client.send_message(text, visibility_timeout=delay, time_to_live=FOR_EVER),
+            )
+        except StorageUnavailable as error:
+            return error
+        return None
 
     def receive(self, limit: int = 32, visibility_s: float = 30) -> list[Message]:
         """Receives in one request; the least visibility timeout of Azure is 1 s."""

@@ -30,6 +30,8 @@ CONNECT_TIMEOUT_S = 1.0
 READ_TIMEOUT_S = 6.0
 # A server that asks for more is tried again by our callers, who have other work meanwhile.
 LONGEST_SLEEP_S = 1.0
+# Azure's `ServerBusy`: it did not begin. Any other failure of a server may have come in the middle.
+BUSY = 503
 # Connections kept for reuse; more calls at once open more, and close them again.
 KEPT_CONNECTIONS = 32
 
@@ -136,6 +138,15 @@ class Response(HttpResponse):
         self.close()
 
 
+class Doubt(threading.local):
+    """Whether what this thread asked for last may have taken effect without a word of it reaching us."""
+
+    present = False
+
+
+DOUBT = Doubt()
+
+
 class Transport(HttpTransport[HttpRequest, HttpResponse]):
     """Sends the SDK's requests over one pool of kept-alive connections, past any proxy."""
 
@@ -147,8 +158,8 @@ class Transport(HttpTransport[HttpRequest, HttpResponse]):
 
         ServiceRequestError if it cannot have arrived, ServiceResponseError if it may have: both
         tell the SDK to repeat it. StorageUnavailable if it was not answered in time: whoever is
-        that slow is not asked again at once, or one call would last three times as long. Of the
-        SDK's options it heeds `connection_timeout` and `read_timeout`, in seconds.
+        that slow is not asked again at once, or one call would last three times as long. Where it may
+        have taken effect, the doubt is present from then on. Of the SDK's options it heeds `connection_timeout` and `read_timeout`, in seconds.
         """
         timeout = urllib3.Timeout(
             connect=options.get("connection_timeout", CONNECT_TIMEOUT_S),
@@ -166,9 +177,13 @@ class Transport(HttpTransport[HttpRequest, HttpResponse]):
         except (NewConnectionError, ConnectTimeoutError, LocationValueError) as error:
             raise ServiceRequestError(str(error), error=error) from error
         except ReadTimeoutError as error:
+            DOUBT.present = True
             raise StorageUnavailable(f"no answer within {timeout.read_timeout} s") from error
         except HTTPError as error:
+            DOUBT.present = True
             raise ServiceResponseError(str(error), error=error) from error
+        if raw.status >= 500 and raw.status != BUSY:
+            DOUBT.present = True
         return Response(request, raw)
 
     def sleep(self, duration: float) -> None:

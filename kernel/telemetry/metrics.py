@@ -4,16 +4,19 @@ Labels have few values: names of queues, types, routes, codes; never an id. A la
 and kept (`bound`), for looking it up costs more than counting.
 """
 
+import logging
 from bisect import bisect_left
 from collections import Counter as Tally
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, disable_created_metrics
 from prometheus_client.metrics_core import Metric
 from prometheus_client.samples import Sample
+
+logger = logging.getLogger(__name__)
 
 EDGE, DOMAIN, PROJECTOR, STREAM = "edge", "domain_svc", "projector_svc", "stream_svc"
 HTTP = (EDGE, STREAM)
@@ -160,7 +163,7 @@ REDIS_UNAVAILABLE = _counter(
     "prism_redis_unavailable", "Uses of Redis that were given up because it was out of reach", EVERYWHERE
 )
 COMMANDS_REFUSED = _counter(
-    "prism_commands_refused", "Commands refused with 503, nothing of them accepted", (EDGE,), "code"
+    "prism_commands_refused", "Commands that were not queued, or not for certain", (EDGE,), "code"
 )
 LIMITED = _counter("prism_commands_rate_limited", "Commands refused by the rate limit", (EDGE,))
 UNLIMITED = _counter(
@@ -169,9 +172,35 @@ UNLIMITED = _counter(
 ADMIN_CALLS = _counter("prism_admin_calls", "Calls of the admin plane over gRPC", GRPC, "method", "code")
 
 
+class Uncounted:
+    """A child that there was no room for."""
+
+    def inc(self, _amount: float = 1) -> None:
+        """Counts nothing."""
+
+    def observe(self, _value: float) -> None:
+        """Counts nothing."""
+
+    def observe_all(self, _values: Collection[float]) -> None:
+        """Counts nothing."""
+
+
 def bound(metric: Child) -> Callable[..., Child]:
-    """A metric's `labels`, each child looked up once."""
-    return cache(metric.labels)
+    """A metric's `labels`, each child looked up once.
+
+    The edge counts in files, whose disk may be full: what they have no room for is not counted until its
+    process starts again, and fails nobody.
+    """
+
+    @cache
+    def child(*values: str) -> Child:
+        try:
+            return metric.labels(*values)
+        except Exception:  # whatever a file that cannot grow leaves behind
+            logger.exception("there is no room to count %s %s", metric, values)
+            return cast("Child", Uncounted())
+
+    return child
 
 
 def of_service(service: str, registry: CollectorRegistry = REGISTRY) -> CollectorRegistry:
