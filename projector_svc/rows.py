@@ -12,7 +12,11 @@ from kernel.generations import view_of
 from kernel.ports import Row, RowId, ViewStore
 from prism.envelope.v1.envelope_pb2 import Envelope, Progress, ViewRow
 
-CACHED_ROWS = 10_000
+# What the cache holds: 10,000 small rows, or so many bytes of large ones.
+CACHED_BYTES = 40 * 1024 * 1024
+# Of a row, beside its view; and of a stream that it follows.
+ROW_BYTES = 4 * 1024
+PROGRESS_BYTES = 200
 
 
 @dataclass(slots=True)
@@ -32,6 +36,12 @@ class LiveRow:
         version, _ = self.progress.get(envelope.stream, (0, 0))
         return envelope.version <= version
 
+    @property
+    def weight(self) -> int:
+        """About what it takes in memory, in bytes."""
+        content: int = self.view.ByteSize()
+        return ROW_BYTES + content + PROGRESS_BYTES * len(self.progress)
+
     def stored(self) -> bytes:
         """The row as the store keeps it: the same for the same view and progress, always."""
         row = ViewRow(data=self.view.SerializeToString(deterministic=True))
@@ -50,7 +60,7 @@ class Rows:
     def __init__(self, store: ViewStore, contract: Contract) -> None:
         self._store = store
         self._views = contract.views
-        self._cache: LRUCache[RowId, LiveRow] = LRUCache(CACHED_ROWS)
+        self._cache: LRUCache[RowId, LiveRow] = LRUCache(CACHED_BYTES, getsizeof=lambda row: row.weight)
 
     def load(self, ids: Iterable[RowId], *, new: bool = False) -> dict[RowId, LiveRow]:
         """The rows, new and empty ones where nothing is stored.
