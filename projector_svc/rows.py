@@ -12,10 +12,10 @@ from kernel.generations import view_of
 from kernel.ports import Row, RowId, ViewStore
 from prism.envelope.v1.envelope_pb2 import Envelope, Progress, ViewRow
 
-# What the cache holds: 10,000 small rows, or so many bytes of large ones.
-CACHED_BYTES = 40 * 1024 * 1024
-# Of a row, beside its view; and of a stream that it follows.
-ROW_BYTES = 4 * 1024
+# What the cache holds, in small rows; a large one counts as so many of them.
+CACHED_ROWS = 10_000
+SMALL_BYTES = 4 * 1024
+# Of a stream that a row follows.
 PROGRESS_BYTES = 200
 
 
@@ -38,9 +38,9 @@ class LiveRow:
 
     @property
     def weight(self) -> int:
-        """About what it takes in memory, in bytes."""
+        """About what it takes in memory, in small rows."""
         content: int = self.view.ByteSize()
-        return ROW_BYTES + content + PROGRESS_BYTES * len(self.progress)
+        return 1 + (content + PROGRESS_BYTES * len(self.progress)) // SMALL_BYTES
 
     def stored(self) -> bytes:
         """The row as the store keeps it: the same for the same view and progress, always."""
@@ -60,7 +60,9 @@ class Rows:
     def __init__(self, store: ViewStore, contract: Contract) -> None:
         self._store = store
         self._views = contract.views
-        self._cache: LRUCache[RowId, LiveRow] = LRUCache(CACHED_BYTES, getsizeof=lambda row: row.weight)
+        self._cache: LRUCache[RowId, LiveRow] = LRUCache(
+            CACHED_ROWS, getsizeof=lambda row: min(row.weight, CACHED_ROWS)
+        )
 
     def load(self, ids: Iterable[RowId], *, new: bool = False) -> dict[RowId, LiveRow]:
         """The rows, new and empty ones where nothing is stored.

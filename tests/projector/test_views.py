@@ -18,7 +18,7 @@ from prism.order.v1.views_pb2 import OrderView
 from prism.product.v1.commands_pb2 import DiscontinueProduct
 from prism.product.v1.views_pb2 import ProductView
 from projector_svc.rebuild.rebuilding import Rebuilding
-from projector_svc.rows import CACHED_BYTES, Rows
+from projector_svc.rows import CACHED_ROWS, SMALL_BYTES, Rows
 from projector_svc.shop import PROJECTIONS
 from tests.commands import add, cancel, check_out, pay, receive, register, reprice, ship
 from tests.shop import CONTRACT, READER, Shop, open_shop
@@ -166,7 +166,7 @@ def test_rows_in_memory_are_bounded_by_their_size(shop: Shop) -> None:
     for row in cached.load(ids, new=True).values():
         row.view.description = "x" * 900_000
         assert cached.save([row]) == []
-    assert len(cached._cache) * 900_000 < CACHED_BYTES
+    assert len(cached._cache) * 900_000 < CACHED_ROWS * SMALL_BYTES
     assert {len(row.view.description) for row in cached.load(ids).values()} == {900_000}
 
 
