@@ -83,6 +83,12 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc] # gunicorn ships no types
             self.nr_conns -= 1
             conn.close()
 
+    def _cap_keepalive(self, deadline: float) -> None:
+        """A worker that ends waits for the head of a request no longer than for the next request."""
+        super()._cap_keepalive(deadline)
+        for conn in self.pending_conns:
+            conn.timeout = min(conn.timeout, deadline)
+
     def handle_error(self, req: object, client: socket.socket, addr: object, exc: BaseException) -> None:
         """Answers a request that never reached the application, and closes."""
         refuse(client, exc)
