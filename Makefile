@@ -4,7 +4,7 @@
 # chooses the interpreter.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo bench simulate test lint format proto lock clean \
+.PHONY: help setup run demo bench simulate faults test lint format proto lock clean \
 	schema-check schema-report schema-golden schema-release
 
 VENV := .venv/bin
@@ -33,6 +33,9 @@ bench: setup ## measure a private stack: commands a second, latency, storage cal
 
 simulate: setup ## the shop under faults, by seeds; SEEDS=0:2000 (or 17), ARGS=--mutants (docs/simulation.md)
 	@$(VENV)/python -m dev.simulation $${SEEDS:+--seeds "$$SEEDS"} $(ARGS)
+
+faults: setup ## real stacks on both engines under load and faults; ARGS="--seconds 300 --engine azurite" (docs/faults.md)
+	@$(VENV)/python -m dev.faults $(ARGS)
 
 test: lint ## lint and run every test; ARGS="-k cart" chooses
 	$(VENV)/python -m pytest $(ARGS)

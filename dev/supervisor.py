@@ -210,7 +210,10 @@ class Supervisor:
             # psutil knows a process by its start time too: a reused id is not ours, and not running.
             if process.is_running():
                 process.kill()
-        psutil.wait_procs(left, timeout=5)
+        # Not psutil's own wait: it fails where one ends between two of its steps.
+        deadline = time.monotonic() + 5
+        while any(process.is_running() for process in left) and time.monotonic() < deadline:
+            time.sleep(0.02)
         if self._process.stdin is not None:
             self._process.stdin.close()
         if self._short is not None:

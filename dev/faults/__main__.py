@@ -27,11 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for engine in ENGINES if options.engine == "both" else [options.engine]:
         with progress(engine, options.seconds) as say:
             try:
-                verdicts.append(campaign.run(engine, options.seed, options.seconds, options.only or (), say))
+                verdict = campaign.run(engine, options.seed, options.seconds, options.only or (), say)
             except StackFailed as error:
                 print(error, file=sys.stderr)
                 return 1
-    report.show(verdicts, out)
+        report.show(verdict, out)
+        verdicts.append(verdict)
     if any(verdict.wrong for verdict in verdicts):
         out.print(f"\nThe same faults again: python -m dev.faults --seed {options.seed}")
         return 1

@@ -152,7 +152,7 @@ def _shopping(site: Site, ledger: Ledger, audience: Audience, rounds: list[Round
         over.append(True)
         thread.join()
         for each in rounds:
-            each.wait()
+            each.end()
 
 
 def _opened(site: Site, ledger: Ledger, audience: Audience, number: int) -> Round:

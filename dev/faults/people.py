@@ -61,6 +61,7 @@ class Round:
     ) -> None:
         self._http = connect(edge_url)
         self._ledger = ledger
+        self._ends = threading.Event()
         self.actions = [_renamed(action, f"r{number}") for action in workload.draw(dice)]
         self._dice = {
             subject: random.Random(dice.random())  # noqa: S311 # chance, not a secret
@@ -97,8 +98,9 @@ class Round:
         """Whether everybody has done what they wanted."""
         return not any(thread.is_alive() for thread in self._threads)
 
-    def wait(self) -> None:
-        """Returns when everybody has done what they wanted."""
+    def end(self) -> None:
+        """Lets everybody finish what they are at, and returns."""
+        self._ends.set()
         for thread in self._threads:
             thread.join()
 
@@ -109,7 +111,8 @@ class Round:
     def _live(self, subject: str) -> None:
         try:
             for actions in joined([action for action in self.actions if action.subject == subject]):
-                time.sleep(actions[0].think_s)
+                if self._ends.wait(actions[0].think_s):
+                    return
                 if len(actions) > 1:
                     self._send_batch(subject, actions)
                 else:

@@ -11,6 +11,9 @@ from typing import Literal
 from kernel.errors import StorageUnavailable
 from kernel.telemetry.storage_calls import storage_call
 
+# What a disk that is full, broken or read-only answers to a write.
+SICK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+
 # How long a call waits for other processes. Their transactions last a few milliseconds, but SQLite waits
 # in naps and hands the lock to whoever wakes first: with four writers at full speed one waited 1 s.
 BUSY_TIMEOUT_S = 4.0
@@ -33,6 +36,8 @@ class Database:
         self._idle: list[sqlite3.Connection] = []
         # SQLite's own wait for the write lock sleeps milliseconds: too long between our threads.
         self._writing = threading.Lock()
+        # Whether the disk refused the latest write.
+        self._sick = False
 
     @contextmanager
     def write(self, kind: str) -> Iterator[sqlite3.Connection]:
@@ -42,6 +47,11 @@ class Database:
         try:
             with self._transaction(kind, "BEGIN IMMEDIATE") as connection:
                 yield connection
+            self._sick = False
+        except StorageUnavailable as error:
+            # The code's lowest byte is the kind of the error.
+            self._sick = getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF in SICK
+            raise
         finally:
             self._writing.release()
 
@@ -57,6 +67,12 @@ class Database:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             if not self._path.exists():
                 raise StorageUnavailable(f"{self._path.name} was removed under a running process")
+
+    def try_again(self) -> None:
+        """Writes, if the disk refused the latest write. StorageUnavailable if it still does."""
+        if self._sick:
+            with self.write("ping") as connection:
+                connection.execute("PRAGMA user_version = 1")
 
     def close(self) -> None:
         """Closes the idle connections."""

@@ -36,8 +36,10 @@ class EmbeddedStorage:
         return self._queues[name]
 
     def ping(self) -> None:
-        """Reads the event store's file: queues and views rest beside it."""
+        """Reads the event store's file, and writes to those that the disk refused to write to before."""
         self._events.ping()
+        for database in list(self._databases):
+            database.try_again()
 
     def close(self) -> None:
         """Closes every file."""

@@ -1,5 +1,6 @@
 """What the embedded engine promises beyond the ports: it is shared by processes, and survives their death."""
 
+import resource
 import shutil
 import signal
 import sqlite3
@@ -15,7 +16,7 @@ import pytest
 
 from kernel.embedded import database
 from kernel.embedded.storage import EmbeddedStorage
-from kernel.errors import StorageUnavailable
+from kernel.errors import EffectUnknown, StorageUnavailable
 from prism.envelope.v1.envelope_pb2 import Commit
 
 # Each process races for 60 places, puts 60 messages, and then takes from the queue what it can.
@@ -113,6 +114,26 @@ def test_a_ping_notices_that_the_folder_was_removed(folder: Path, storage: Embed
     shutil.rmtree(folder)
     with pytest.raises(StorageUnavailable):
         storage.ping()
+
+
+def test_a_ping_notices_a_full_disk_from_the_first_refused_write_on(storage: EmbeddedStorage) -> None:
+    queue = storage.queue("commands")
+    queue.put([b"first"])
+    storage.ping()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, limits[1]))
+    try:
+        storage.ping()
+        with pytest.raises(StorageUnavailable) as refused:
+            queue.put([b"second"])
+        assert not isinstance(refused.value, EffectUnknown)
+        with pytest.raises(StorageUnavailable):
+            storage.ping()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    storage.ping()
+    queue.put([b"third"])
+    assert [message.body for message in queue.receive()] == [b"first", b"third"]
 
 
 def test_a_file_that_is_no_database_makes_storage_unavailable(folder: Path, storage: EmbeddedStorage) -> None:
