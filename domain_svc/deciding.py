@@ -62,7 +62,7 @@ class Decider:
         draft = Draft(stream, stream.state, commit, arrivals, self._clock())
         answered: set[str] = set()
         for command in commands:
-            if number := stream.processed.get(command.id):
+            if number := stream.decided_in(command.id):
                 draft.repeated.add(number)
             elif command.id not in answered:
                 answered.add(command.id)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from threading import Lock
 
-from domain_svc import streams
 from domain_svc.streams import Streams
 from kernel.contract import aggregate_of
 from kernel.errors import StorageUnavailable
@@ -37,9 +36,9 @@ class Lookup:
             try:
                 self._streams.begin_batch()
                 stream = self._streams.load_current(name)
-                if number := stream.processed.get(command_id):
+                if number := stream.decided_in(command_id):
                     return self._streams.at_commit(name, number)
-                if len(stream.processed) < streams.PROCESSED_WINDOW:
+                if not stream.forgets:
                     return None
             except StorageUnavailable:
                 raise

@@ -20,9 +20,9 @@ from prism.envelope.v1.envelope_pb2 import Commit, Snapshot
 
 logger = logging.getLogger(__name__)
 
-# How many of a stream's latest commands are remembered, each with the commit that decided it. A repeat
-# of an older one would be decided anew: a queue redelivers within seconds, a client repeats a key
-# within a day.
+# How many of a stream's latest commands are remembered, each with the commit that decided it: so many that
+# people sent, and as many that policies sent. A repeat of an older one would be decided anew: a queue
+# redelivers within seconds, a client repeats a key within a day.
 PROCESSED_WINDOW = 5000
 # A stream's state is saved at every so many commits, so that loading it reads no more than these.
 SNAPSHOT_EVERY = 100
@@ -39,16 +39,29 @@ class Stream:
     state: Any
     number: int = 0
     version: int = 0
-    # By command id, the number of the commit that decided it.
+    # By command id, the number of the commit that decided it. What policies sent is remembered apart: on a
+    # busy stream it would soon take the place of what people sent.
     processed: OrderedDict[str, int] = field(default_factory=OrderedDict)
+    reactions: OrderedDict[str, int] = field(default_factory=OrderedDict)
+
+    @property
+    def forgets(self) -> bool:
+        """Whether it may have decided on a command that it does not remember."""
+        return max(len(self.processed), len(self.reactions)) >= PROCESSED_WINDOW
+
+    def decided_in(self, command_id: str) -> int | None:
+        """The number of the commit that decided on a command; None for one that it does not remember."""
+        return self.processed.get(command_id) or self.reactions.get(command_id)
 
     def follow(self, commit: Commit, state: Any) -> None:  # noqa: ANN401 # each aggregate has its own type of state
         """Moves on by the next commit, which leads to this state."""
         self.state, self.number, self.version = state, commit.number, commit.version
         for outcome in commit.outcomes:
-            self.processed[outcome.command_id] = commit.number
-        while len(self.processed) > PROCESSED_WINDOW:
-            self.processed.popitem(last=False)
+            # What follows from an event has a cause.
+            remembered = self.reactions if outcome.causation_id else self.processed
+            remembered[outcome.command_id] = commit.number
+            while len(remembered) > PROCESSED_WINDOW:
+                remembered.popitem(last=False)
 
 
 class Streams:
@@ -68,7 +81,8 @@ class Streams:
         # Known to be as the store had it when the batch began.
         self._current: set[str] = set()
         self._cache: LRUCache[str, Stream] = LRUCache(
-            CACHED_COMMANDS, getsizeof=lambda stream: STREAM_WEIGHT + len(stream.processed)
+            CACHED_COMMANDS,
+            getsizeof=lambda stream: STREAM_WEIGHT + len(stream.processed) + len(stream.reactions),
         )
         self._fingerprints = {item.name: _fingerprint(item) for item in aggregates}
 
@@ -91,6 +105,8 @@ class Streams:
             stream = self.load(name)
         elif not self._exclusive and name not in self._current:
             self._follow(stream, self._store.read(name, after=stream.number))
+            # It may weigh more than it did.
+            self._cache[name] = stream
         self._current.add(name)
         return stream
 
@@ -144,8 +160,9 @@ class Streams:
             state=msgspec.msgpack.encode(stream.state),
             fingerprint=self._fingerprints[aggregate_of(stream.name)],
             processed=[
-                Snapshot.Processed(command_id=command_id, number=number)
-                for command_id, number in stream.processed.items()
+                Snapshot.Processed(command_id=command_id, number=number, by_policy=by_policy)
+                for by_policy, remembered in ((False, stream.processed), (True, stream.reactions))
+                for command_id, number in remembered.items()
             ],
         )
 
@@ -161,7 +178,14 @@ class Streams:
             msgspec.msgpack.decode(snapshot.state, type=type(aggregate.initial)),
             snapshot.number,
             snapshot.version,
-            OrderedDict((item.command_id, item.number) for item in snapshot.processed),
+            *(
+                OrderedDict(
+                    (item.command_id, item.number)
+                    for item in snapshot.processed
+                    if item.by_policy == by_policy
+                )
+                for by_policy in (False, True)
+            ),
         )
 
 

@@ -30,6 +30,8 @@ _decided = bound(COMMANDS_DECIDED)
 _appended = bound(EVENTS_APPENDED)
 _STATUS = {number: name for name, number in Outcome.Status.items()}
 FAILED = "FAILED"
+# Foreign messages may name any type.
+NAMES = 1024
 
 # A command, its outcome, and the events that it led to.
 Decided = tuple[Envelope, Outcome, Sequence[Envelope]]
@@ -151,7 +153,7 @@ def tell_sent(commands: Sequence[Envelope], commits: Sequence[Commit], began_ns:
         tracing.record("PRODUCER", name, command.traceparent, parent, began_ns, now_ns, attributes)
 
 
-@lru_cache(1024)
+@lru_cache(NAMES)
 def short(type_: str) -> str:
     """The short name of a message."""
     return type_.rpartition(".")[2]

@@ -22,7 +22,6 @@ from edge.problems import (
     ROUTE_NOT_FOUND,
     STORAGE_UNAVAILABLE,
     Problem,
-    problem_response,
     unavailable,
 )
 from edge.queries import Views, add_queries
@@ -33,7 +32,7 @@ from kernel import contract, tokens
 from kernel.browsers import read_origins, secured, shared
 from kernel.doorbell import Bell
 from kernel.errors import StorageUnavailable
-from kernel.problems import document
+from kernel.problems import response
 from kernel.queues import COMMANDS
 from kernel.settings import Settings
 from kernel.storage import open_storage
@@ -91,7 +90,7 @@ def http_problem(error: HTTPException) -> Response:
         return Problem(METHOD_NOT_ALLOWED, METHOD_NOT_ALLOWED.meaning, headers={"Allow": allow}).response()
     status = error.code or 500
     code = MALFORMED_REQUEST.code if status == 400 else error.name.upper().replace(" ", "_")
-    return problem_response(status, document(status, code, error.description or error.name, {}), {})
+    return response(status, code, error.description or error.name)
 
 
 def defect(error: Exception) -> Response:

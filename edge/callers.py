@@ -4,15 +4,7 @@ from flask import request
 
 from edge.problems import FORBIDDEN, KEYS_UNAVAILABLE, UNAUTHENTICATED, Problem, unavailable
 from kernel.issuer import KeysUnavailable
-from kernel.tokens import Caller, InvalidToken, Tokens
-
-
-def bearer_token() -> str:
-    """The request's token, unchecked. An unauthenticated Problem where there is none."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise _unauthenticated("a bearer token is needed", "Bearer")
-    return token.strip()
+from kernel.tokens import Caller, InvalidToken, NoToken, Tokens, caller_of
 
 
 def caller_of_request(tokens: Tokens) -> Caller:
@@ -21,11 +13,18 @@ def caller_of_request(tokens: Tokens) -> Caller:
     An unavailable one while nobody can tell whether it is.
     """
     try:
-        return tokens.check(bearer_token())
+        return caller_of(authorization(), tokens)
+    except NoToken as error:
+        raise _unauthenticated(str(error), "Bearer") from None
     except InvalidToken:
         raise _unauthenticated("the token is not valid", 'Bearer error="invalid_token"') from None
     except KeysUnavailable:
         raise unavailable(KEYS_UNAVAILABLE) from None
+
+
+def authorization() -> str:
+    """The request's header of that name; empty without one."""
+    return request.headers.get("Authorization", "")
 
 
 def require_role(caller: Caller, roles: frozenset[str]) -> None:

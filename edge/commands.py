@@ -11,11 +11,11 @@ from edge.bodies import json_body
 from edge.callers import caller_of_request, require_role
 from edge.decoding import fill_message, load_object
 from edge.outcomes import Outcomes
-from edge.problems import COMMAND_FAILED, FORBIDDEN, Problem, problem_response
+from edge.problems import COMMAND_FAILED, FORBIDDEN, Problem
 from edge.telemetry import traceparent
 from edge.validation import check, violations_of
 from kernel.contract import Command, Contract, Route
-from kernel.problems import document
+from kernel.problems import response
 from kernel.tokens import Tokens
 from prism.envelope.v1.envelope_pb2 import Outcome
 
@@ -91,7 +91,7 @@ def decided(outcome: Outcome) -> Response:
         return json_response(outcomes.applied_document(outcome))
     more = {"commandId": outcome.command_id, "stream": outcome.stream}
     if outcome.status == Outcome.REJECTED:
-        return problem_response(409, document(409, outcome.code, outcome.detail, more), {})
+        return response(409, outcome.code, outcome.detail, more)
     return Problem(COMMAND_FAILED, COMMAND_FAILED.meaning, more).response()
 
 

@@ -28,6 +28,8 @@ MAX_KEY_CHARS = 255
 KEEP_S = 24 * 3600
 # How long a request may take to be queued, before a repeat is taken for a new try.
 IN_FLIGHT_S = 10
+# Whose namespaces are remembered: the latest.
+SUBJECTS = 4096
 IN_FLIGHT = b"i"
 DONE = b"d"
 _NAMESPACE = uuid.UUID("b0e22f0d-51ed-5f13-9ef6-d0fe7177d58f")
@@ -147,6 +149,6 @@ def fingerprint(command: Command, message: Message, expected_version: int | None
     return hashlib.blake2b(text, digest_size=16).digest()
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(SUBJECTS)
 def _subject_namespace(subject: str) -> uuid.UUID:
     return uuid.uuid5(_NAMESPACE, subject)

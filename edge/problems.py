@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-import msgspec
 from flask import Response
 
-from kernel.problems import MEDIA_TYPE, document
+from kernel.problems import document, response
 
 # What a client waits before it tries again what storage or a doubled request refused.
 RETRY_AFTER_S = 1
@@ -114,15 +113,7 @@ class Problem(Exception):
 
     def response(self) -> Response:
         """The problem as an answer of its own."""
-        return problem_response(self.kind.status, self.document(), self.headers)
-
-
-def problem_response(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
-    """A problem as an answer."""
-    answer = Response(msgspec.json.encode(body), status=int(status), content_type=MEDIA_TYPE)
-    answer.headers.update(headers)
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+        return response(self.kind.status, self.kind.code, self.detail, self.more, self.headers)
 
 
 def malformed(detail: str) -> Problem:

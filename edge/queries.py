@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from itertools import groupby
 
 import msgspec
 from flask import Flask, Response
@@ -15,6 +16,7 @@ from edge.memory import Memory
 from edge.pages import DEFAULT_SIZE, READ_AT_ONCE, Range, folded_text, read_token, word_search, write_token
 from edge.parameters import Parameters
 from edge.problems import NOT_FOUND, Problem
+from edge.sums import summed, whole_key
 from edge.validation import check
 from kernel.contract import Contract, Query, View, fill
 from kernel.encoding import to_document
@@ -65,8 +67,11 @@ class Views:
         if PAGE_TOKEN in query.message.DESCRIPTOR.fields_by_name:
             return self._page(query, message, rows, subject)
         answer = query.answer()
-        found = (visible(query.view, row, subject) for row in rows.rows(self._views))
-        getattr(answer, query.list_field).extend(item for item in found if item is not None)
+        # The parts of a row are neighbours.
+        for _, parts in groupby(rows.rows(self._views), key=lambda row: whole_key(query.view, row.id.key)):
+            found = (visible(query.view, row, subject) for row in parts)
+            if items := [item for item in found if item is not None]:
+                getattr(answer, query.list_field).append(summed(items))
         return answer
 
     def _page(self, query: Query, message: Message, rows: Range, subject: str) -> Message:

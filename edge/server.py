@@ -7,8 +7,8 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped] # gunicorn ships no types
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped] # gunicorn ships no types
 from gunicorn.workers.base import Worker  # type: ignore[import-untyped] # gunicorn ships no types
-from prometheus_client import multiprocess
 
+from edge import counters
 from kernel.collector import calm_collector
 from kernel.errors import ConfigurationError
 from kernel.http_worker import HttpWorker
@@ -67,23 +67,24 @@ def gunicorn_config(settings: Settings) -> dict[str, Any]:
         "loglevel": settings.prism_log_level.lower(),
         "logger_class": GunicornLogger,
         "control_socket_disable": True,
+        "pre_fork": place_worker,
         "post_fork": begin_worker,
         "post_worker_init": lambda worker: calm_collector(),
         "worker_exit": end_worker,
-        "child_exit": forget_worker,
     }
 
 
-def begin_worker(_arbiter: Arbiter, _worker: Worker) -> None:
-    """Begins to collect spans, in the process that makes them."""
+def place_worker(arbiter: Arbiter, worker: Worker) -> None:
+    """Gives a worker that is to be forked a place that nobody has."""
+    worker.place = counters.free_place(other.place for other in arbiter.WORKERS.values())
+
+
+def begin_worker(_arbiter: Arbiter, worker: Worker) -> None:
+    """Begins to count, and to collect spans, in the process that does so."""
+    counters.take_place(worker.place)
     tracing.set_up("edge")
 
 
 def end_worker(_arbiter: Arbiter, _worker: Worker) -> None:
     """Sends the last spans."""
     tracing.tear_down()
-
-
-def forget_worker(_arbiter: Arbiter, worker: Worker) -> None:
-    """Keeps the counts of a worker that ended, and drops its gauges."""
-    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call] # prometheus_client leaves it untyped

@@ -10,12 +10,20 @@ from typing import Any
 from flask import Flask, Response, request
 
 from edge.bodies import json_body, read_body
-from edge.callers import bearer_token, caller_of_request
+from edge.callers import authorization, caller_of_request
 from edge.commands import json_response
 from edge.decoding import load_object
 from edge.problems import invalid, malformed
 from kernel.settings import Settings
-from kernel.tokens import MAX_SUBJECT_CHARS, ROLES, SESSION_COOKIE, Tokens, is_subject, issue_dev_token
+from kernel.tokens import (
+    MAX_SUBJECT_CHARS,
+    ROLES,
+    SESSION_COOKIE,
+    Tokens,
+    bearer_token,
+    is_subject,
+    issue_dev_token,
+)
 
 # Cookies know no ports: this path is stream_svc's alone.
 COOKIE_PATH = "/v1/stream"
@@ -28,7 +36,7 @@ def add_session(app: Flask, settings: Settings, tokens: Tokens) -> None:
     def open_session() -> Response:
         caller = caller_of_request(tokens)
         read_body()
-        return _cookie_answer(bearer_token(), max(1, int(caller.expires_at - time.time())))
+        return _cookie_answer(bearer_token(authorization()), max(1, int(caller.expires_at - time.time())))
 
     # Needs no token: whoever leaves may have one that has ended.
     @app.delete("/v1/session")

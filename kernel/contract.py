@@ -69,6 +69,8 @@ class View:
     subscriber: str
     owner_field: str
     topics: tuple[str, ...]
+    # Whether a key's row is kept in parts.
+    parts: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +192,7 @@ def _views(message: Descriptor) -> list[View]:
             subscriber=options.subscriber,
             owner_field=options.owner_field,
             topics=tuple(options.topics),
+            parts=options.parts,
         )
         for options in _options(message, options_pb2.views)
     ]

@@ -1,8 +1,12 @@
 """Problems as RFC 9457 has them: what every HTTP port of Prism answers for an error."""
 
+import json
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flask import Response
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -17,3 +21,21 @@ def document(status: int, code: str, detail: str, more: Mapping[str, Any] | None
         "code": code,
         **(more or {}),
     }
+
+
+def response(
+    status: int,
+    code: str,
+    detail: str,
+    more: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> "Response":
+    """A problem as a Flask application answers it."""
+    # A worker that serves no HTTP but /metrics has no use for Flask.
+    from flask import Response
+
+    body = json.dumps(document(status, code, detail, more), separators=(",", ":"))
+    answer = Response(body, int(status), content_type=MEDIA_TYPE)
+    answer.headers.update(headers or {})
+    answer.headers["Cache-Control"] = "no-store"
+    return answer

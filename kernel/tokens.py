@@ -26,12 +26,17 @@ LEEWAY_S = 5
 # As long as a header may be.
 MAX_TOKEN_CHARS = 8192
 ISSUER_ALGORITHMS = ("RS256", "ES256")
-# Checked tokens are remembered this long: a signature costs more than a request's other work.
+# Checked tokens are remembered this long, and so many: a signature costs more than a request's other work.
 REMEMBER_S = 60
+REMEMBERED = 4096
 
 
 class InvalidToken(Exception):
     """No valid token; the text says why, without any of the token."""
+
+
+class NoToken(InvalidToken):
+    """No token at all, or none of the scheme `Bearer`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,23 @@ class Tokens(Protocol):
         """
 
 
+def bearer_token(authorization: str) -> str:
+    """The token, unchecked, in the value of a header `Authorization`. NoToken where there is none."""
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise NoToken("a bearer token is needed")
+    return token.strip()
+
+
+def caller_of(authorization: str, tokens: Tokens) -> Caller:
+    """Who is asking, by the value of a header `Authorization`: of HTTP or of gRPC's metadata.
+
+    NoToken without a token, InvalidToken with one that is not valid now, KeysUnavailable while nobody can
+    tell. May fetch the issuer's keys.
+    """
+    return tokens.check(bearer_token(authorization))
+
+
 class JwtTokens:
     """Tokens signed with one of the given algorithms; the key is found by the token's header."""
 
@@ -65,7 +87,7 @@ class JwtTokens:
         self._issuer = issuer
         self._audience = audience
         # With the generation of the keys that they were checked with.
-        self._known: TTLCache[str, tuple[int, Caller]] = TTLCache(maxsize=4096, ttl=REMEMBER_S)
+        self._known: TTLCache[str, tuple[int, Caller]] = TTLCache(REMEMBERED, REMEMBER_S)
         self._lock = Lock()
 
     def check(self, token: str) -> Caller:

@@ -1,8 +1,9 @@
 """prismctl dead-letters: what nobody could handle, looked into, put back, or thrown away."""
 
 import base64
+import time
 from collections.abc import Iterator, Sequence
-from itertools import groupby, islice
+from itertools import groupby, islice, takewhile
 from typing import Annotated, Any
 
 import typer
@@ -115,15 +116,22 @@ def requeue(
 def discard(
     session: Session,
     queue: QueueName,
-    ids: Ids,
     reason: Annotated[str, typer.Option(help="Why, for the audit log: 1 to 200 characters.")],
+    ids: Ids = [],  # noqa: B006 # typer copies it
+    older_than: Annotated[
+        int | None, typer.Option(metavar="DAYS", min=1, help="Those that were set aside before so many days.")
+    ] = None,
     yes: Yes = False,
 ) -> None:
     """Deletes dead letters for good. The log of the worker keeps who did it, why, and what they were."""
     if not 1 <= len(reason.strip()) <= 200:
         raise Misused("--reason takes 1 to 200 characters")
+    if (older_than is None) != bool(ids):
+        raise Misused("which ones? Name ids, or say --older-than")
     worker = owner(session, queue)
-    found = unabbreviated(worker, queue, ids)
+    found = unabbreviated(worker, queue, ids) if older_than is None else _older(worker, queue, older_than)
+    if not found:
+        raise No(f"no dead letter of {queue} is older than {counted(older_than or 0, 'day')}")
     named = ", ".join(map(clean, found[:5])) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
     session.confirm(
         f"Discard {counted(len(found), 'dead letter')} of {clean(queue)} for good ({named})?", yes
@@ -207,6 +215,14 @@ def _letters(worker: Worker, queue: str, page_size: int = MAX_PAGE) -> Iterator[
         if not page.next_page_token or page.next_page_token == token:
             return
         token = page.next_page_token
+
+
+def _older(worker: Worker, queue: str, days: int) -> list[str]:
+    """The ids of the letters that were set aside so many days ago, or earlier."""
+    until_s = time.time() - days * 24 * 3600
+    # The oldest come first.
+    older = takewhile(lambda letter: letter.time.seconds < until_s, _letters(worker, queue))
+    return [letter.id for letter in older]
 
 
 def _chunks(ids: Sequence[str]) -> list[list[str]]:

@@ -11,7 +11,7 @@ from kernel.errors import StorageUnavailable
 from kernel.generations import LiveNames
 from kernel.issuer import KeysUnavailable
 from kernel.ports import RowId, ViewStore
-from kernel.tokens import SESSION_COOKIE, Caller, InvalidToken, Tokens
+from kernel.tokens import SESSION_COOKIE, Caller, InvalidToken, NoToken, Tokens, caller_of
 from prism.envelope.v1.envelope_pb2 import ViewRow
 from stream_svc.items import ACTIVITY, COMMANDS
 from stream_svc.problems import forbidden, malformed, unauthenticated, unavailable
@@ -30,17 +30,15 @@ def identify(request: Request, tokens: Tokens) -> Caller:
         raise malformed(
             "A token in an address ends up in logs: send it as `Authorization: Bearer`, or the cookie."
         )
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if not scheme:
-        token = request.cookies.get(SESSION_COOKIE, "")
-    elif scheme.lower() != "bearer":
-        raise unauthenticated("The scheme of `Authorization` is `Bearer`.")
-    if not token:
+    given = request.headers.get("Authorization") or f"Bearer {request.cookies.get(SESSION_COOKIE, '')}"
+    try:
+        return caller_of(given, tokens)
+    except NoToken:
+        if given.partition(" ")[0].lower() != "bearer":
+            raise unauthenticated("The scheme of `Authorization` is `Bearer`.") from None
         raise unauthenticated(
             f"A token is needed: `Authorization: Bearer`, or the cookie `{SESSION_COOKIE}`."
-        )
-    try:
-        return tokens.check(token.strip())
+        ) from None
     except InvalidToken as error:
         raise unauthenticated(f"The token is not valid: {error}") from None
     except KeysUnavailable:

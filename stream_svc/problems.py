@@ -1,12 +1,11 @@
 """Problems: every error that the stream's port answers, as RFC 9457 has it, with a stable `code`."""
 
-import json
 from collections.abc import Mapping
 
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from kernel.problems import MEDIA_TYPE, document
+from kernel.problems import response
 
 # What a client waits that finds no place: `retry:` of a stream is the same.
 RETRY_AFTER_S = 2
@@ -24,7 +23,7 @@ class Problem(Exception):
 
     def response(self) -> Response:
         """The problem as an answer."""
-        return _response(self.status, self.code, str(self), self.headers)
+        return response(self.status, self.code, str(self), headers=self.headers)
 
 
 def malformed(detail: str) -> Problem:
@@ -61,12 +60,4 @@ def answer_with_problems(app: Flask) -> None:
         # `Allow` of a 405 and the like.
         headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
         detail = "A defect of the service." if status >= 500 else error.description or ""
-        return _response(status, code, detail, headers)
-
-
-def _response(status: int, code: str, detail: str, headers: Mapping[str, str]) -> Response:
-    body = json.dumps(document(status, code, detail))
-    response = Response(body, status, content_type=MEDIA_TYPE)
-    response.headers.update(headers)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+        return response(status, code, detail, headers=headers)

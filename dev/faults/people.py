@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,6 +24,8 @@ from kernel.encoding import to_document
 
 # A request is sent so often, at most; an outage may last for a while.
 TRIES = 40
+# A query is answered again within so many seconds, whatever breaks.
+LONGEST_OUTAGE_S = 60.0
 # Every so many-th request asks to wait for its outcome.
 WAITS = 0.3
 WAIT_S = 5
@@ -260,18 +263,18 @@ def request_of(
 
 
 def look(person: Person, view: str, key: str) -> Any:  # noqa: ANN401 # each view has its own type
-    """A view as someone sees it now; None where there is none, or no answer."""
-    for _ in range(TRIES):
-        try:
+    """A view as someone sees it now, asked for until there is an answer; None where there is none."""
+    deadline = time.monotonic() + LONGEST_OUTAGE_S
+    while True:
+        with suppress(httpx.TransportError):
             answer = person.get(VIEW_PATHS[view].format(key))
-        except httpx.TransportError:
-            continue
-        if answer.status_code == 200:
-            return json_format.ParseDict(answer.json(), CONTRACT.views[view].message())
-        if answer.status_code == 404:
-            return None
+            if answer.status_code == 200:
+                return json_format.ParseDict(answer.json(), CONTRACT.views[view].message())
+            if answer.status_code == 404:
+                return None
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{view}/{key} could not be read for {LONGEST_OUTAGE_S:g} s")
         time.sleep(0.3)
-    return None
 
 
 def _renamed(action: Action, prefix: str) -> Action:

@@ -1,7 +1,8 @@
 """A stack at rest: when it has come to it, and what is stored then, as a history for the promises."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import httpx
 
@@ -113,15 +114,22 @@ def asked_again(history: History, ledger: Ledger, sample: Sequence[int]) -> Iter
     for place in sample:
         person, send, id_ = ledger.repeatable[place]
         [outcome] = history.outcomes[id_]
-        answer = person.get(f"/v1/commands/{outcome.stream}/{id_}")
+        answer = _answered(partial(person.get, f"/v1/commands/{outcome.stream}/{id_}"))
         told = answer.json()
         if (answer.status_code, STATUS.get(told.get("status", "")), told.get("version", 0), told.get("code", "")) != (
             200, outcome.status, outcome.version, outcome.code,
         ):  # fmt: skip # what was asked beside what is stored
             yield Broken("outcomes can be asked for", f"{id_}: {answer.text} instead of {outcome}")
-        again: httpx.Response = send()
+        again = _answered(send)
         if again.json().get("commandId") != id_:
             yield Broken("a repeat is answered as the first", f"{id_}: {again.status_code} {again.text}")
+
+
+def _answered(send: Callable[[], httpx.Response]) -> httpx.Response:
+    """The answer, sent again while the service asks for patience."""
+    while (answer := send()).status_code == 503:
+        time.sleep(0.5)
+    return answer
 
 
 def changed_since(

@@ -87,6 +87,7 @@ def _forget_what_was_processed(original):
     def follow(self, commit, state):
         original(self, commit, state)
         self.processed.clear()
+        self.reactions.clear()
 
     return follow
 

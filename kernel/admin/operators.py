@@ -17,7 +17,7 @@ from kernel.errors import StorageUnavailable
 from kernel.issuer import KeysUnavailable
 from kernel.telemetry.log import fields
 from kernel.telemetry.metrics import ADMIN_CALLS, bound
-from kernel.tokens import InvalidToken, Tokens
+from kernel.tokens import InvalidToken, NoToken, Tokens, caller_of
 
 # Asked by programs that have no token. With PRISM_GRPC_CA, by those alone that have a certificate.
 OPEN_SERVICES = frozenset(
@@ -114,11 +114,11 @@ class Guard(grpc.ServerInterceptor):
 
     def _operator(self, context: grpc.ServicerContext) -> str:
         metadata = {str(key): str(value) for key, value in context.invocation_metadata()}
-        scheme, _, token = metadata.get("authorization", "").partition(" ")
         try:
-            if scheme.lower() != "bearer" or not token:
-                raise InvalidToken("the metadata `authorization: Bearer <token>` is missing")
-            caller = self._tokens.check(token)
+            caller = caller_of(metadata.get("authorization", ""), self._tokens)
+        except NoToken:
+            missing = "the metadata `authorization: Bearer <token>` is missing"
+            context.abort(grpc.StatusCode.UNAUTHENTICATED, missing)
         except InvalidToken as error:
             context.abort(grpc.StatusCode.UNAUTHENTICATED, str(error))
         except KeysUnavailable:

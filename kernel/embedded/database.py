@@ -17,6 +17,9 @@ SICK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqli
 # How long a call waits for other processes. Their transactions last a few milliseconds, but SQLite waits
 # in naps and hands the lock to whoever wakes first: with four writers at full speed one waited 1 s.
 BUSY_TIMEOUT_S = 4.0
+# The log of changes is written into the file every 1,000 pages, unless somebody reads just then. What it came
+# to meanwhile is given back to the disk down to this size.
+WAL_KEPT_BYTES = 16 * 1024 * 1024
 
 
 class Database:
@@ -121,7 +124,9 @@ class Database:
             self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
         # Deleted bytes need no overwriting, as some builds do by default.
-        connection.executescript("PRAGMA synchronous=NORMAL; PRAGMA secure_delete=OFF;")
+        connection.executescript(
+            f"PRAGMA synchronous=NORMAL; PRAGMA secure_delete=OFF;PRAGMA journal_size_limit={WAL_KEPT_BYTES};"
+        )
         return connection
 
     def _make(self) -> None:

@@ -18,7 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from kernel.issuer import KeysUnavailable
 from kernel.problems import MEDIA_TYPE, document
-from kernel.tokens import InvalidToken, Tokens
+from kernel.tokens import InvalidToken, Tokens, caller_of
 
 logger = logging.getLogger(__name__)
 
@@ -105,11 +105,8 @@ class MetricsServer:
         return self._refusal(headers.get("authorization", "")) or self._metrics()
 
     def _refusal(self, authorization: str) -> bytes | None:
-        scheme, _, token = authorization.partition(" ")
         try:
-            if scheme.lower() != "bearer" or not token.strip():
-                raise InvalidToken("a bearer token is needed")
-            caller = self._tokens.check(token.strip())
+            caller = caller_of(authorization, self._tokens)
         except InvalidToken as error:
             return problem(
                 HTTPStatus.UNAUTHORIZED, "UNAUTHENTICATED", str(error), "WWW-Authenticate: Bearer\r\n"

@@ -8,6 +8,7 @@
 
 from dataclasses import dataclass
 
+from kernel.generations import written
 from prism.envelope.v1.envelope_pb2 import Generations
 
 MAX_REASON = 2000
@@ -93,6 +94,12 @@ def drop(generations: Generations, number: int) -> None:
     for item in generations.retired:
         if item.number == number:
             item.dropping = True
+
+
+def gone(generations: Generations) -> list[int]:
+    """The numbers that were given out and are forgotten."""
+    kept = {*written(generations), *(item.number for item in generations.retired)}
+    return [number for number in range(generations.latest + 1) if number not in kept]
 
 
 def forget(generations: Generations, number: int) -> None:

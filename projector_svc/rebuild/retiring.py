@@ -3,10 +3,13 @@
 retired     still written, for readers that have not noticed
 dropping    written by nobody who has heard of it; the stamp is renewed, so that all hear
 (none)      its rows are dropped, and its number is gone for good
+
+A consumer that stood still for longer than WRITE_GRACE_S in the middle of a batch may leave rows behind in a
+generation that is gone. Nobody reads them, and the next drop of the view takes them with it.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Thread
 
 from kernel.generations import READERS_TTL_S, Pointers, stored_name
@@ -45,7 +48,7 @@ class Retiring:
         """Takes each of a view's retired generations a step further, if its time has come."""
         for item in generations.retired:
             if item.dropping:
-                self._tend_dropping(view, item.number)
+                self._tend_dropping(view, item.number, generations)
             elif self._since.seconds((view, item.number, "retired")) >= READ_GRACE_S:
                 self._drop(view, item.number)
 
@@ -53,7 +56,7 @@ class Retiring:
         self._pointers.change(view, lambda found: lifecycle.drop(found, number))
         self._wake()
 
-    def _tend_dropping(self, view: str, number: int) -> None:
+    def _tend_dropping(self, view: str, number: int, generations: Generations) -> None:
         name = stored_name(view, number)
         told = (view, number, "told")
         if drop := self._drops.get(name):
@@ -66,25 +69,28 @@ class Retiring:
         elif not self._since.knows(told) and not self._tell(view):
             return
         elif self._since.seconds(told) >= WRITE_GRACE_S:
-            self._drops[name] = Drop(self._store, name, self._wake)
+            gone = [stored_name(view, other) for other in lifecycle.gone(generations) if other < number]
+            self._drops[name] = Drop(self._store, [*gone, name], self._wake)
             self._drops[name].start()
 
 
 class Drop(Thread):
-    """Drops rows in a thread of its own: it may take minutes, and heartbeats must not wait for it."""
+    """Drops the rows of generations in a thread of its own: it may take minutes, and heartbeats must not wait
+    for it."""
 
-    def __init__(self, store: ViewStore, name: str, wake: Callable[[], None]) -> None:
-        super().__init__(name=f"drop-{name}", daemon=True)
+    def __init__(self, store: ViewStore, names: Sequence[str], wake: Callable[[], None]) -> None:
+        super().__init__(name=f"drop-{names[-1]}", daemon=True)
         self.done = False
         self._store = store
-        self._rows = name
+        self._names = names
         self._wake = wake
 
     def run(self) -> None:
         """Drops; one that fails is done again."""
         try:
-            self._store.drop(self._rows)
+            for name in self._names:
+                self._store.drop(name)
             self.done = True
         except Exception as error:  # noqa: BLE001 # most likely storage is away
-            logger.warning("the rows of %s are still there: %s", self._rows, error)
+            logger.warning("the rows of %s are still there: %s", self._names[-1], error)
         self._wake()

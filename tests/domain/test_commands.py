@@ -194,10 +194,13 @@ def test_outcomes_are_found_in_memory_and_past_it(shop: Shop, monkeypatch: pytes
 def test_the_processed_commands_are_bounded(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "PROCESSED_WINDOW", 3)
     shop.do(register())
-    for _ in range(6):
-        shop.do(add())
-    replica = shop.replica()
-    assert len(replica._streams.load("cart-c1").processed) == 3
+    shop.do(receive())
+    for number in range(6):
+        shop.do(receive())
+        shop.do(add(f"c{number}"))
+        shop.do(check_out(f"c{number}"))
+    stock = shop.replica()._streams.load("stock-tea")
+    assert (len(stock.processed), len(stock.reactions)) == (3, 3)
 
 
 def test_stock_and_checkout_read_other_streams(shop: Shop) -> None:

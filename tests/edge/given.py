@@ -65,12 +65,13 @@ def orders(edge: Edge, owner: str, ids: Sequence[str]) -> None:
 
 def sales(edge: Edge, *dates: str) -> None:
     """A sale on each day."""
-    rows = [
-        SalesDay(
-            date=date,
-            products=[ProductSales(product_id="mug", units=1, revenue=eur(1250))],
-            revenue=eur(1250),
-        )
-        for date in dates
+    save(edge, "sales", [("days", date, sold(date, mug=1250)) for date in dates])
+
+
+def sold(date: str, **revenues: int) -> SalesDay:
+    """A day, or a part of one, on which one of each product was sold."""
+    products = [
+        ProductSales(product_id=product_id, units=1, revenue=eur(cents))
+        for product_id, cents in revenues.items()
     ]
-    save(edge, "sales", [("days", row.date, row) for row in rows])
+    return SalesDay(date=date, products=products, revenue=eur(sum(revenues.values())))

@@ -198,6 +198,25 @@ def test_a_search_is_paged(edge: Edge) -> None:
     assert joined(pages) == [f"p{n:03}" for n in range(60) if n % 2]
 
 
+def test_the_parts_of_a_day_are_answered_as_their_sum(edge: Edge) -> None:
+    day, other = given.sold("2026-11-01", cup=100, tea=500), given.sold("2026-11-01", mug=1250, tea=600)
+    parts = {"01 EUR~00": day, "01 EUR~63": other, "01 USD~07": day, "02 EUR~00": day}
+    given.save(edge, "sales", [("days", f"2026-11-{key}", part) for key, part in parts.items()])
+    answer = edge.get("/v1/sales?from=2026-11-01&to=2026-11-01").json
+    assert answer
+    euros, others = answer["days"]
+    assert euros == {
+        "date": "2026-11-01",
+        "products": [
+            {"productId": "cup", "units": 1, "revenue": {"currency": "EUR", "minorUnits": "100"}},
+            {"productId": "mug", "units": 1, "revenue": {"currency": "EUR", "minorUnits": "1250"}},
+            {"productId": "tea", "units": 2, "revenue": {"currency": "EUR", "minorUnits": "1100"}},
+        ],
+        "revenue": {"currency": "EUR", "minorUnits": "2450"},
+    }
+    assert [item["productId"] for item in others["products"]] == ["cup", "tea"]
+
+
 def test_sales_answer_the_whole_range_both_ends_included(edge: Edge) -> None:
     given.sales(edge, "2026-10-31", "2026-11-01", "2026-11-15", "2026-11-15 USD", "2026-11-30", "2026-12-01")
     answer = edge.get("/v1/sales?from=2026-11-01&to=2026-11-30").json

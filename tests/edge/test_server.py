@@ -1,6 +1,7 @@
 """`python -m edge`, from outside."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 from threading import Thread
 
 import httpx
+import psutil
 import pytest
 from gunicorn.http.errors import NoMoreData  # type: ignore[import-untyped] # gunicorn ships no types
 
@@ -224,6 +226,35 @@ def test_the_log_names_no_caller_and_no_body(server: Server) -> None:
     assert "s3cr3t" not in log
     assert "alice" not in log
     assert "GET" not in log
+
+
+def test_a_worker_counts_on_where_the_one_before_it_ended(server: Server) -> None:
+    headers = server.login("operator") | {"Connection": "close"}
+    master = psutil.Process(server.process.pid)
+
+    def answered() -> float:
+        told = server.client.get("/metrics", headers=headers).text
+        counted = re.findall(r'prism_http_requests_total{[^}]*route="/healthz"[^}]*} (\S+)', told)
+        return sum(map(float, counted))
+
+    def ask(times: int) -> None:
+        for _ in range(times):
+            server.client.get("/healthz", headers={"Connection": "close"})
+
+    def replace_one() -> None:
+        workers = master.children()
+        workers[0].kill()
+        eventually(lambda: workers[0] not in master.children() and len(master.children()) == len(workers))
+        eventually(server.up)
+
+    ask(20)
+    before = answered()
+    for _ in range(3):
+        replace_one()
+    ask(20)
+    assert answered() >= before + 20
+    # Counters and histograms, of the master and of each worker.
+    assert len(list(server.folder.glob("prism-edge-*/*.db"))) <= 2 * (1 + len(master.children()))
 
 
 def test_it_ends_with_what_is_under_way_answered(tmp_path: Path, redis_url: str) -> None:

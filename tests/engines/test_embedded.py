@@ -17,7 +17,7 @@ import pytest
 from kernel.embedded import database
 from kernel.embedded.storage import EmbeddedStorage
 from kernel.errors import EffectUnknown, StorageUnavailable
-from prism.envelope.v1.envelope_pb2 import Commit
+from prism.envelope.v1.envelope_pb2 import Commit, Outcome
 
 # Each process races for 60 places, puts 60 messages, and then takes from the queue what it can.
 CONTENDER = """
@@ -43,7 +43,7 @@ while messages := queue.receive(4):
 WRITER = """
 import sys
 from kernel.embedded.storage import EmbeddedStorage
-from prism.envelope.v1.envelope_pb2 import Commit
+from prism.envelope.v1.envelope_pb2 import Commit, Outcome
 
 storage = EmbeddedStorage(sys.argv[1])
 number = 0
@@ -161,3 +161,43 @@ def test_a_failed_call_does_not_spoil_the_next(storage: EmbeddedStorage) -> None
     with pytest.raises(UnicodeEncodeError):
         storage.events.read("\ud800")
     assert storage.events.append([Commit(stream="cart-1", number=1)]) == [True]
+
+
+def test_a_queue_s_file_is_as_large_as_its_largest_backlog(tmp_path: Path) -> None:
+    """However many messages have gone through it: the room of those that are gone is taken again."""
+    storage = EmbeddedStorage(str(tmp_path))
+    queue = storage.queue("commands")
+
+    def pages_after(messages: int) -> int:
+        for _ in range(messages // 32):
+            queue.put([bytes(500)] * 32)
+            queue.delete(queue.receive(32))
+        with closing(sqlite3.connect(tmp_path / "queue-commands.db")) as file:
+            return int(file.execute("PRAGMA page_count").fetchone()[0])
+
+    assert pages_after(3200) == pages_after(320)
+    storage.close()
+
+
+def test_the_log_of_changes_shrinks_after_a_reader_kept_it_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "WAL_KEPT_BYTES", 100_000)
+    storage = EmbeddedStorage(str(tmp_path))
+    log = tmp_path / "events.db-wal"
+
+    def write_mebibytes(stream: str, number: int) -> None:
+        for place in range(1, 2 * number + 1):
+            outcome = Outcome(detail="x" * 512 * 1024)
+            assert storage.events.append([Commit(stream=stream, number=place, outcomes=[outcome])]) == [True]
+
+    write_mebibytes("cart-1", 1)
+    with closing(sqlite3.connect(tmp_path / "events.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM commits").fetchone()
+        write_mebibytes("cart-2", 10)
+        assert log.stat().st_size > 10 * 1024 * 1024
+    # One more is written to the file, the next begins the log anew.
+    write_mebibytes("cart-3", 1)
+    assert log.stat().st_size < 2 * 1024 * 1024
+    storage.close()

@@ -1,6 +1,7 @@
 """dead-letters: what nobody could handle is found, understood, put back or thrown away."""
 
 import base64
+import time
 
 import pytest
 
@@ -143,6 +144,23 @@ def test_a_reason_is_needed(letters: Plane, ctl: Prismctl) -> None:
     assert ctl("dead-letters", "discard", "commands", OTHER, "--yes", "--reason", " ").exit_code == 2
     assert ctl("dead-letters", "discard", "commands", OTHER, "--yes", "--reason", "x" * 201).exit_code == 2
     assert letters.domain.discarded == []
+
+
+def test_the_old_ones_are_discarded_together(plane: Plane, ctl: Prismctl) -> None:
+    days_old = {"a": 40, "b": 31, "c": 29, "d": 0}
+    for id_, days in days_old.items():
+        plane.domain.add_letter("commands", id_, None, "poison")
+        at = int(time.time()) - days * 24 * 3600
+        plane.domain.letters["commands"][id_].letter.time.FromSeconds(at)
+    discard = ("dead-letters", "discard", "commands", "--reason", "decided on a month ago", "--yes")
+    for wrong in ((), ("a", "--older-than", "30"), ("--older-than", "0")):
+        assert ctl(*discard, *wrong).exit_code == 2
+    assert plane.domain.discarded == []
+    done = ctl(*discard, "--older-than", "30")
+    assert (done.exit_code, done.out) == (0, "2 dead letters of commands discarded\n")
+    assert [id_ for _, id_, *_ in plane.domain.discarded] == ["a", "b"]
+    none = ctl(*discard, "--older-than", "30")
+    assert (none.exit_code, none.err.count("no dead letter of commands is older than 30 days")) == (1, 1)
 
 
 def test_the_owner_of_a_queue_is_found_by_asking(letters: Plane, ctl: Prismctl) -> None:

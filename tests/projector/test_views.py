@@ -1,6 +1,8 @@
 """Views reflect every event once, in its stream's order, whatever order they come in."""
 
 import random
+import zlib
+from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
@@ -11,14 +13,17 @@ from redis import Redis
 from kernel.errors import StorageUnavailable
 from kernel.generations import Stamps, stored_name
 from kernel.packing import pack_commits
-from kernel.ports import RowId
+from kernel.ports import MAX_ROW_BYTES, RowId
 from prism.cart.v1.commands_pb2 import ChangeItemQuantity, RemoveItemFromCart
 from prism.cart.v1.views_pb2 import CartView
+from prism.envelope.v1.envelope_pb2 import ViewRow
 from prism.order.v1.views_pb2 import OrderView
 from prism.product.v1.commands_pb2 import DiscontinueProduct
 from prism.product.v1.views_pb2 import ProductView
+from prism.sales.v1.views_pb2 import SalesDay
+from projector_svc.projections import sales
 from projector_svc.rebuild.rebuilding import Rebuilding
-from projector_svc.rows import CACHED_ROWS, SMALL_BYTES, Rows
+from projector_svc.rows import CACHED_ROWS, SMALL_BYTES, LiveRow, Rows
 from projector_svc.shop import PROJECTIONS
 from tests.commands import add, cancel, check_out, pay, receive, register, reprice, ship
 from tests.shop import CONTRACT, READER, Shop, open_shop
@@ -90,7 +95,8 @@ def test_an_order_and_its_history_are_the_same(shop: Shop) -> None:
     assert shop.view("order", "c3").status == OrderView.REJECTED
 
 
-def test_sales_are_what_was_paid_and_not_cancelled(shop: Shop) -> None:
+def test_sales_are_what_was_paid_and_not_cancelled(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sales, "PARTS", 1)
     go_shopping(shop)
     today = datetime.now(UTC).date().isoformat()
     [row] = shop.storage.views.page("sales", "days", first=today, last=f"{today} ~")
@@ -100,6 +106,34 @@ def test_sales_are_what_was_paid_and_not_cancelled(shop: Shop) -> None:
         ("cup", 2, 200),
         ("tea", 2, 1000),
     ]
+
+
+def test_a_day_of_sales_is_kept_in_parts_each_with_its_own_orders(shop: Shop) -> None:
+    shop.do(register())
+    shop.do(receive(quantity=20))
+    for number in range(20):
+        shop.send(add(f"c{number}"))
+        shop.send(check_out(f"c{number}"))
+    shop.settle()
+    for number in range(20):
+        shop.send(pay(f"c{number}"))
+    shop.settle()
+    parts = [ViewRow.FromString(row.data) for row in shop.storage.views.scan("sales")]
+    assert len(parts) > 5
+    assert sorted(stream for part in parts for stream in part.progress) == sorted(
+        f"order-c{number}" for number in range(20)
+    )
+    assert sum(SalesDay.FromString(part.data).products[0].units for part in parts) == 20
+
+
+def test_a_part_of_a_day_has_room_for_thousands_of_orders_with_the_longest_ids() -> None:
+    progress = {f"order-{number:064}": (2**32 - 1, 2**32 - 1) for number in range(10_000)}
+    part = LiveRow(RowId("sales", "days", "2026-11-01 EUR~00"), SalesDay(), progress)
+    assert len(part.stored()) < MAX_ROW_BYTES
+    # So many a day; and no part is much fuller than the others.
+    assert sales.PARTS * 10_000 >= 160_000
+    filled = Counter(zlib.crc32(stream.encode()) % sales.PARTS for stream in progress)
+    assert max(filled.values()) < 1.5 * 10_000 / sales.PARTS
 
 
 def test_a_gap_is_filled_from_the_event_store(shop: Shop) -> None:

@@ -248,12 +248,14 @@ class Progress(_message.Message):
 class Snapshot(_message.Message):
     __slots__ = ("stream", "number", "version", "state", "fingerprint", "processed")
     class Processed(_message.Message):
-        __slots__ = ("command_id", "number")
+        __slots__ = ("command_id", "number", "by_policy")
         COMMAND_ID_FIELD_NUMBER: _ClassVar[int]
         NUMBER_FIELD_NUMBER: _ClassVar[int]
+        BY_POLICY_FIELD_NUMBER: _ClassVar[int]
         command_id: str
         number: int
-        def __init__(self, command_id: _Optional[str] = ..., number: _Optional[int] = ...) -> None: ...
+        by_policy: bool
+        def __init__(self, command_id: _Optional[str] = ..., number: _Optional[int] = ..., by_policy: _Optional[bool] = ...) -> None: ...
     STREAM_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]

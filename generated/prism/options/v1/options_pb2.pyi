@@ -52,15 +52,17 @@ class EventOptions(_message.Message):
     def __init__(self, successor: _Optional[str] = ...) -> None: ...
 
 class ViewOptions(_message.Message):
-    __slots__ = ("name", "aggregates", "subscriber", "owner_field", "topics")
+    __slots__ = ("name", "aggregates", "subscriber", "owner_field", "topics", "parts")
     NAME_FIELD_NUMBER: _ClassVar[int]
     AGGREGATES_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIBER_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_FIELD_NUMBER: _ClassVar[int]
     TOPICS_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
     name: str
     aggregates: _containers.RepeatedScalarFieldContainer[str]
     subscriber: str
     owner_field: str
     topics: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., aggregates: _Optional[_Iterable[str]] = ..., subscriber: _Optional[str] = ..., owner_field: _Optional[str] = ..., topics: _Optional[_Iterable[str]] = ...) -> None: ...
+    parts: bool
+    def __init__(self, name: _Optional[str] = ..., aggregates: _Optional[_Iterable[str]] = ..., subscriber: _Optional[str] = ..., owner_field: _Optional[str] = ..., topics: _Optional[_Iterable[str]] = ..., parts: _Optional[bool] = ...) -> None: ...

@@ -28,7 +28,7 @@ from prism.common.v1 import money_pb2 as prism_dot_common_dot_v1_dot_money__pb2
 from prism.options.v1 import options_pb2 as prism_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aprism/sales/v1/views.proto\x12\x0eprism.sales.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bprism/common/v1/money.proto\x1a\x1eprism/options/v1/options.proto\"\x82\x03\n\x08GetSales\x12\x31\n\x04\x66rom\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\x12/\n\x02to\x18\x02 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$:\x91\x02\xbaH\x8d\x02\x1a\x8a\x02\n\x05range\x12 must be a range of 1 to 366 days\x1a\xde\x01!this.from.matches(\'^[0-9]{4}-[0-9]{2}-[0-9]{2}$\') || !this.to.matches(\'^[0-9]{4}-[0-9]{2}-[0-9]{2}$\') || this.from <= this.to && timestamp(this.to + \'T00:00:00Z\') - timestamp(this.from + \'T00:00:00Z\') <= duration(\'8760h\')\"/\n\x05Sales\x12&\n\x04\x64\x61ys\x18\x01 \x03(\x0b\x32\x18.prism.sales.v1.SalesDay\"\x8c\x01\n\x08SalesDay\x12\x0c\n\x04\x64\x61te\x18\x01 \x01(\t\x12.\n\x08products\x18\x02 \x03(\x0b\x32\x1c.prism.sales.v1.ProductSales\x12\'\n\x07revenue\x18\x03 \x01(\x0b\x32\x16.prism.common.v1.Money:\x19\xa2\xb5\x18\x15\n\x05sales\x12\x05order\x1a\x05sales\"Z\n\x0cProductSales\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\r\n\x05units\x18\x02 \x01(\x05\x12\'\n\x07revenue\x18\x03 \x01(\x0b\x32\x16.prism.common.v1.Money2\x89\x01\n\x0cSalesQueries\x12y\n\x08GetSales\x12\x18.prism.sales.v1.GetSales\x1a\x15.prism.sales.v1.Sales\"<\x92\xb5\x18\'\n\x05sales\x12\x04\x64\x61ys\"\x06{from}*\x06{to} ~2\x08merchant\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/salesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aprism/sales/v1/views.proto\x12\x0eprism.sales.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bprism/common/v1/money.proto\x1a\x1eprism/options/v1/options.proto\"\x82\x03\n\x08GetSales\x12\x31\n\x04\x66rom\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\x12/\n\x02to\x18\x02 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$:\x91\x02\xbaH\x8d\x02\x1a\x8a\x02\n\x05range\x12 must be a range of 1 to 366 days\x1a\xde\x01!this.from.matches(\'^[0-9]{4}-[0-9]{2}-[0-9]{2}$\') || !this.to.matches(\'^[0-9]{4}-[0-9]{2}-[0-9]{2}$\') || this.from <= this.to && timestamp(this.to + \'T00:00:00Z\') - timestamp(this.from + \'T00:00:00Z\') <= duration(\'8760h\')\"/\n\x05Sales\x12&\n\x04\x64\x61ys\x18\x01 \x03(\x0b\x32\x18.prism.sales.v1.SalesDay\"\x8e\x01\n\x08SalesDay\x12\x0c\n\x04\x64\x61te\x18\x01 \x01(\t\x12.\n\x08products\x18\x02 \x03(\x0b\x32\x1c.prism.sales.v1.ProductSales\x12\'\n\x07revenue\x18\x03 \x01(\x0b\x32\x16.prism.common.v1.Money:\x1b\xa2\xb5\x18\x17\n\x05sales\x12\x05order\x1a\x05sales0\x01\"Z\n\x0cProductSales\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\r\n\x05units\x18\x02 \x01(\x05\x12\'\n\x07revenue\x18\x03 \x01(\x0b\x32\x16.prism.common.v1.Money2\x89\x01\n\x0cSalesQueries\x12y\n\x08GetSales\x12\x18.prism.sales.v1.GetSales\x1a\x15.prism.sales.v1.Sales\"<\x92\xb5\x18\'\n\x05sales\x12\x04\x64\x61ys\"\x06{from}*\x06{to} ~2\x08merchant\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/salesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,7 +42,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSALES']._loaded_options = None
   _globals['_GETSALES']._serialized_options = b'\272H\215\002\032\212\002\n\005range\022 must be a range of 1 to 366 days\032\336\001!this.from.matches(\'^[0-9]{4}-[0-9]{2}-[0-9]{2}$\') || !this.to.matches(\'^[0-9]{4}-[0-9]{2}-[0-9]{2}$\') || this.from <= this.to && timestamp(this.to + \'T00:00:00Z\') - timestamp(this.from + \'T00:00:00Z\') <= duration(\'8760h\')'
   _globals['_SALESDAY']._loaded_options = None
-  _globals['_SALESDAY']._serialized_options = b'\242\265\030\025\n\005sales\022\005order\032\005sales'
+  _globals['_SALESDAY']._serialized_options = b'\242\265\030\027\n\005sales\022\005order\032\005sales0\001'
   _globals['_SALESQUERIES'].methods_by_name['GetSales']._loaded_options = None
   _globals['_SALESQUERIES'].methods_by_name['GetSales']._serialized_options = b'\222\265\030\'\n\005sales\022\004days\"\006{from}*\006{to} ~2\010merchant\202\323\344\223\002\013\022\t/v1/sales'
   _globals['_GETSALES']._serialized_start=167
@@ -50,9 +50,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SALES']._serialized_start=555
   _globals['_SALES']._serialized_end=602
   _globals['_SALESDAY']._serialized_start=605
-  _globals['_SALESDAY']._serialized_end=745
-  _globals['_PRODUCTSALES']._serialized_start=747
-  _globals['_PRODUCTSALES']._serialized_end=837
-  _globals['_SALESQUERIES']._serialized_start=840
-  _globals['_SALESQUERIES']._serialized_end=977
+  _globals['_SALESDAY']._serialized_end=747
+  _globals['_PRODUCTSALES']._serialized_start=749
+  _globals['_PRODUCTSALES']._serialized_end=839
+  _globals['_SALESQUERIES']._serialized_start=842
+  _globals['_SALESQUERIES']._serialized_end=979
 # @@protoc_insertion_point(module_scope)
