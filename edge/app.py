@@ -7,6 +7,7 @@ from flask import Flask, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from edge.acceptance import Acceptance
+from edge.backlog import Backlog
 from edge.batch import add_batch
 from edge.bodies import consumed
 from edge.commands import add_commands
@@ -50,9 +51,9 @@ def create_app(settings: Settings, draining: Event) -> Flask:
     storage = open_storage(settings)
     memory = Memory(settings)
     bell = Bell(settings, settings.domain_target, COMMANDS)
-    acceptance = Acceptance(
-        memory, settings.prism_namespace, storage.queue(COMMANDS), bell, limit_of(settings)
-    )
+    queue = storage.queue(COMMANDS)
+    backlog = Backlog(queue, settings.prism_backlog_limit)
+    acceptance = Acceptance(memory, settings.prism_namespace, queue, bell, backlog, limit_of(settings))
     app = bare_app(read_origins(settings))
     add_telemetry(app)
     add_commands(app, shop, checker, acceptance, Outcomes(settings, memory, draining))

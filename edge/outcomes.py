@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from threading import Event, Semaphore
+from threading import Event, Lock, Semaphore
 from typing import Any
 
 import grpc
@@ -26,7 +26,7 @@ RESTART_S = 5.0
 LOOK_UP_S = 1.0
 # Threads that are never used up by waiting clients, so that everyone else is still served.
 THREADS_FOR_OTHERS = 2
-# Where all others wait already, one more waits this long for its turn to wait.
+# Where all others wait already, one more, and no other, waits this long for its turn to wait.
 TURN_S = 1.0
 UNKNOWN = {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT}
 
@@ -47,6 +47,7 @@ class Outcomes:
         self._board = OutcomeBoard(memory.quick, settings.prism_namespace)
         self._stub = OutcomesStub(open_channel(settings, settings.domain_target))
         self._turns = Semaphore(max(1, settings.prism_edge_threads - THREADS_FOR_OTHERS))
+        self._next = Lock()
 
     def find(self, stream: str, command_id: str) -> Outcome:
         """The outcome of a command. A Problem: not found, or unavailable when nobody can tell now."""
@@ -110,12 +111,21 @@ class Outcomes:
 
     @contextmanager
     def _turn(self, timeout_s: float) -> Iterator[bool]:
-        mine = self._turns.acquire(timeout=min(timeout_s, TURN_S))
+        mine = self._turns.acquire(blocking=False) or self._next_turn(min(timeout_s, TURN_S))
         try:
             yield mine
         finally:
             if mine:
                 self._turns.release()
+
+    def _next_turn(self, timeout_s: float) -> bool:
+        # A second one in line would take the last thread from those who do not wait.
+        if not self._next.acquire(blocking=False):
+            return False
+        try:
+            return self._turns.acquire(timeout=timeout_s)
+        finally:
+            self._next.release()
 
 
 def document(outcome: Outcome) -> dict[str, Any]:

@@ -89,6 +89,11 @@ QUEUE_UNAVAILABLE = Kind(
     HTTPStatus.SERVICE_UNAVAILABLE,
     "The command could not be queued; nothing was accepted.",
 )
+BACKLOG_FULL = Kind(
+    "BACKLOG_FULL",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "Too many commands wait to be processed; nothing was accepted.",
+)
 ACCEPTANCE_UNKNOWN = Kind(
     "ACCEPTANCE_UNKNOWN",
     HTTPStatus.GATEWAY_TIMEOUT,

@@ -1,7 +1,5 @@
 """gunicorn, set up for the edge."""
 
-import socket
-import struct
 import sys
 from threading import Event
 from typing import Any
@@ -10,7 +8,6 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped] # gunicorn ships no types
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped] # gunicorn ships no types
 from gunicorn.workers.base import Worker  # type: ignore[import-untyped] # gunicorn ships no types
-from gunicorn.workers.gthread import TConn  # type: ignore[import-untyped] # gunicorn ships no types
 
 from edge import counters
 from kernel.collector import calm_collector
@@ -23,8 +20,8 @@ from kernel.telemetry.gunicorn_log import GunicornLogger
 # A stopping worker answers what is under way, and then drops what is not done.
 DRAIN_S = 8
 KEEP_ALIVE_S = 65
-# A connection that neither sends nor takes anything for so long gives its thread back.
-STALLED_S = 15
+# A worker's; past them the one that has been idle longest makes room.
+CONNECTIONS = 1000
 MAX_REQUEST_LINE_BYTES = 4094
 MAX_HEADERS = 64
 MAX_HEADER_BYTES = 8190
@@ -60,18 +57,6 @@ class EdgeServer(BaseApplication):  # type: ignore[misc] # gunicorn ships no typ
         self._draining.set()
 
 
-class EdgeWorker(HttpWorker):
-    """A worker that stalled clients cannot hold."""
-
-    def enqueue_req(self, conn: TConn) -> None:
-        """Bounds what a thread waits for a client before it gets the connection."""
-        if not conn.initialized:
-            limit = struct.pack("ll", STALLED_S, 0)
-            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-        super().enqueue_req(conn)
-
-
 def gunicorn_config(settings: Settings) -> dict[str, Any]:
     """gunicorn's settings."""
     host = f"[{settings.prism_bind}]" if ":" in settings.prism_bind else settings.prism_bind
@@ -79,8 +64,8 @@ def gunicorn_config(settings: Settings) -> dict[str, Any]:
         "bind": f"{host}:{settings.prism_edge_port}",
         "workers": settings.prism_edge_workers,
         "threads": settings.prism_edge_threads,
-        "worker_class": EdgeWorker,
-        "worker_connections": 1000,
+        "worker_class": HttpWorker,
+        "worker_connections": CONNECTIONS,
         "keepalive": KEEP_ALIVE_S,
         "graceful_timeout": DRAIN_S,
         "limit_request_line": MAX_REQUEST_LINE_BYTES,

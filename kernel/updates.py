@@ -23,7 +23,8 @@ from prism.envelope.v1.envelope_pb2 import Delivery
 logger = logging.getLogger(__name__)
 
 # How many entries can be replayed. An entry holds the views that a command changed: at 1 KiB about
-# 10 MiB of Redis and 60 MiB of each stream_svc, at the 7 KiB of carts with 100 lines as many times more.
+# 10 MiB of Redis and 60 MiB of each stream_svc, at the 7 KiB of carts with 100 lines as many times more;
+# stream_svc keeps fewer of those (stream_svc.ring.MAX_BYTES).
 CAPACITY = 10_000
 # A call that takes Redis longer than its client waits would be taken for a missed one.
 CALL_BYTES = 1024 * 1024

@@ -12,6 +12,7 @@ import upcasters
 from domain_svc import shop as write_side
 from domain_svc.commands import CommandHandler
 from domain_svc.deciding import Decider
+from domain_svc.forwarding import forward_to
 from domain_svc.reacting import PolicyHandler
 from domain_svc.streams import Streams
 from domain_svc.subscribers import subscribers
@@ -25,7 +26,7 @@ from kernel.handler import DeadLetter, Handler, Left
 from kernel.packing import pack_commands
 from kernel.ports import RowId, Storage
 from kernel.publishing import publish
-from kernel.queues import POLICIES
+from kernel.queues import COMMANDS_LATER, POLICIES
 from kernel.upcasting import EventReader
 from prism.envelope.v1.envelope_pb2 import Commit, Delivery, Envelope, Outcome, ViewRow
 from projector_svc import shop as read_side
@@ -54,6 +55,7 @@ class Shop:
         self.failed: list[Outcome] = []
         self.handlers: dict[str, Handler] = {
             "commands": self.replica(),
+            COMMANDS_LATER: forward_to(storage.queue("commands"), lambda: None),
             POLICIES: self.reactor(),
             **{f"events-{name}": self.projector(name) for name in SUBSCRIBERS},
         }
@@ -77,6 +79,7 @@ class Shop:
             reader(known),
             CommitReader(self.storage.events),
             self.storage.queue("commands"),
+            self.storage.queue(COMMANDS_LATER),
             lambda: None,
         )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from prometheus_client import REGISTRY
 from redis import Redis
 
-from kernel.queues import COMMANDS, POLICIES, events_for
+from kernel.queues import COMMANDS, COMMANDS_LATER, POLICIES, events_for
 from kernel.updates import CAPACITY, Published, UpdateLog
 from prism.envelope.v1.envelope_pb2 import CommandMessage, Delivery, Envelope
 from tests.edge.client import Edge, settings_for
@@ -61,7 +61,7 @@ def test_every_test_that_the_page_names_exists() -> None:
 
 
 def test_every_view_and_every_queue_is_on_the_page() -> None:
-    queues = {COMMANDS, POLICIES, *map(events_for, SUBSCRIBERS)}
+    queues = {COMMANDS, COMMANDS_LATER, POLICIES, *map(events_for, SUBSCRIBERS)}
     assert {*CONTRACT.views, *queues} <= first_cells()
 
 

@@ -33,6 +33,7 @@ COMMAND_PROBLEMS = (
     problems.COMMAND_FAILED,
     problems.INTERNAL_ERROR,
     problems.QUEUE_UNAVAILABLE,
+    problems.BACKLOG_FULL,
     problems.ACCEPTANCE_UNKNOWN,
 )
 

@@ -166,6 +166,7 @@ BATCH: Json = {
             *problems.TOKEN_PROBLEMS,
             problems.RATE_LIMITED,
             problems.QUEUE_UNAVAILABLE,
+            problems.BACKLOG_FULL,
             problems.ACCEPTANCE_UNKNOWN,
         ),
     },

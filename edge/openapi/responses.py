@@ -71,6 +71,7 @@ PROBLEM_HEADERS = {
     problems.KEY_IN_FLIGHT: ("RetryAfter",),
     problems.RATE_LIMITED: ("RetryAfter",),
     problems.QUEUE_UNAVAILABLE: ("RetryAfter",),
+    problems.BACKLOG_FULL: ("RetryAfter",),
     problems.ACCEPTANCE_UNKNOWN: ("RetryAfter",),
     problems.STORAGE_UNAVAILABLE: ("RetryAfter",),
 }

@@ -23,7 +23,7 @@ from prism.product.v1.views_pb2 import ProductView
 from prism.sales.v1.views_pb2 import SalesDay
 from projector_svc.projections import sales
 from projector_svc.rebuild.rebuilding import Rebuilding
-from projector_svc.rows import LiveRow
+from projector_svc.rows import CACHED_ROWS, SMALL_BYTES, LiveRow, Rows
 from projector_svc.shop import PROJECTIONS
 from tests.commands import add, cancel, check_out, pay, receive, register, reprice, ship
 from tests.shop import CONTRACT, READER, Shop, open_shop
@@ -193,6 +193,15 @@ def test_an_update_says_how_many_events_its_row_reflects_of_all_streams(shop: Sh
     shop.do(reprice("tea", 450))
     told = [(u.stream, u.stream_version, u.revision) for d in shop.deliveries for u in d.updates]
     assert told == [("product-tea", 1, 1), ("stock-tea", 1, 2), ("product-tea", 2, 3)]
+
+
+def test_rows_in_memory_are_bounded_by_their_size(shop: Shop) -> None:
+    cached, ids = Rows(shop.storage.views, CONTRACT), [RowId("product", "p", f"p{n}") for n in range(60)]
+    for row in cached.load(ids, new=True).values():
+        row.view.description = "x" * 900_000
+        assert cached.save([row]) == []
+    assert len(cached._cache) * 900_000 < CACHED_ROWS * SMALL_BYTES
+    assert {len(row.view.description) for row in cached.load(ids).values()} == {900_000}
 
 
 def test_a_second_projector_goes_on_from_the_rows_of_the_first(shop: Shop) -> None:
