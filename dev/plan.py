@@ -1,13 +1,14 @@
 """What a stack consists of: the settings of its services and the programs to run, nothing started yet."""
 
 import os
+import socket
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from dev import azurite, folder, redis
-from dev.ports import is_free
+from dev.ports import is_free, listen
 from dev.supervisor import Program
 from kernel import configuration, settings
 
@@ -21,6 +22,8 @@ PORTS = (
     "PRISM_DOMAIN_METRICS_PORT",
     "PRISM_PROJECTOR_METRICS_PORT",
 )
+# What serves HTTP, and on which port. Its socket is the stack's: see `Plan.listen`.
+HTTP_PORTS = {"stream_svc": "PRISM_STREAM_PORT", "edge": "PRISM_EDGE_PORT"}
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 what PRISM_BIND may say
 
 
@@ -51,6 +54,18 @@ class Plan:
     def address(self, port: str) -> str:
         """`host:port` of what listens on the port that a variable names."""
         return f"{self.host}:{self.env[port]}"
+
+    def listen(self) -> dict[str, socket.socket]:
+        """Sockets on which clients wait for the services that serve HTTP. PortTaken if one cannot be had."""
+        listening: dict[str, socket.socket] = {}
+        for service, name in HTTP_PORTS.items():
+            try:
+                listening[service] = listen(int(self.env[name]), self.bind)
+            except OSError:
+                for other in listening.values():
+                    other.close()
+                raise _taken(name, self.env[name]) from None
+        return listening
 
     def environment(self) -> dict[str, str]:
         """The programs' environment: this process's, with no other settings than the plan's."""
@@ -107,12 +122,17 @@ def make(
         Program(name, [sys.executable, "-m", name], "services", (service_env or {}).get(name, {}))
         for name in SERVICES
     ]
+    replicas_at = [f"127.0.0.1:{env['PRISM_DOMAIN_GRPC_PORT']}"]
     for number in range(2, replicas + 1):
         ports_of_its_own = {
             name: str(take_port()) for name in ("PRISM_DOMAIN_GRPC_PORT", "PRISM_DOMAIN_METRICS_PORT")
         }
         command = [sys.executable, "-m", "domain_svc"]
         programs.append(Program(f"domain_svc_{number}", command, "services", ports_of_its_own))
+        replicas_at.append(f"127.0.0.1:{ports_of_its_own['PRISM_DOMAIN_GRPC_PORT']}")
+    if replicas > 1:
+        # So that whoever asks goes to one that runs.
+        env.setdefault("PRISM_DOMAIN_GRPC", "ipv4:" + ",".join(replicas_at))
     plan = Plan(env, infrastructure, programs)
     _check_ports(plan)
     return plan
@@ -121,9 +141,11 @@ def make(
 def _check_ports(plan: Plan) -> None:
     for name in PORTS:
         if not is_free(int(plan.env[name]), plan.bind):
-            raise PortTaken(
-                f"Port {plan.env[name]} is taken: set {name} to another, or stop what listens there."
-            )
+            raise _taken(name, plan.env[name])
+
+
+def _taken(name: str, port: str) -> PortTaken:
+    return PortTaken(f"Port {port} is taken: set {name} to another, or stop what listens there.")
 
 
 def _made(path: Path) -> Path:

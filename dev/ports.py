@@ -1,4 +1,4 @@
-"""TCP ports: whether one is taken, and a block of free ones that no other stack picks meanwhile."""
+"""TCP ports: listening on one, whether it is taken, and a block of free ones that no other stack picks."""
 
 import random
 import socket
@@ -6,10 +6,20 @@ import socket
 BLOCK = 20
 # Below the range from which systems hand out ports of outgoing connections (32768 on Linux).
 FIRST, LAST = 20000, 32000
+# How many connections wait for a server that is away; the system may bound it further.
+BACKLOG = 2048
 
 
 class NoFreePorts(Exception):
     """Every block has a port that something listens on."""
+
+
+def listen(port: int, host: str) -> socket.socket:
+    """A socket that listens. OSError when another one does. A port that is merely winding down can be had."""
+    if ":" not in host:
+        return socket.create_server((host, port), backlog=BACKLOG)
+    both = socket.has_dualstack_ipv6()
+    return socket.create_server((host, port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=both)
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:

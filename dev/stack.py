@@ -14,7 +14,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from dev import folder
@@ -161,7 +161,7 @@ class Stack:
                 status, said = get(f"{self.edge_url}/readyz")
                 if status != 200:
                     break
-            if status == 200 and listens(self.stream_url):
+            if status == 200 and get(f"{self.stream_url}/healthz")[0] == 200:
                 return
             for state in self.states().values():
                 if state.started_at:
@@ -245,12 +245,16 @@ class Stack:
             self._storage, self.data_dir, self._given, self._replicas, self._ports.take, self._service_env
         )
         programs = plan.programs
-        self._supervisor = Supervisor(
-            programs, self._run_dir, self.log_dir, plan.environment(), hold=[self._lock]
-        )
         deadline = time.monotonic() + timeout_s
-        self._say("Starting " + ", ".join(program.name for program in programs))
-        self._supervisor.start()
+        with ExitStack() as ours:
+            listeners = {
+                service: ours.enter_context(listener).fileno() for service, listener in plan.listen().items()
+            }
+            self._supervisor = Supervisor(
+                programs, self._run_dir, self.log_dir, plan.environment(), [self._lock], listeners
+            )
+            self._say("Starting " + ", ".join(program.name for program in programs))
+            self._supervisor.start()
         for name, address in plan.infrastructure.items():
             while not listens(address):
                 if time.monotonic() > deadline:

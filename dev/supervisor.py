@@ -1,20 +1,12 @@
-"""Runs programs under supervisord: one that dies is started again, all stop together.
-
-    python -m dev.supervisor <configuration>    supervisord, which ends when its standard input ends
-
-The second form is what `Supervisor` starts. The pipe on its standard input is held by whoever started
-it, so that nothing is left behind even when that process is killed.
-"""
+"""Runs programs under supervisord: one that dies is started again, all stop together."""
 
 import configparser
 import os
 import resource
 import shlex
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +15,7 @@ from typing import Any
 from xmlrpc.client import Fault, ServerProxy
 
 import psutil
-from supervisor import supervisord, xmlrpc
+from supervisor import xmlrpc
 
 ROOT = Path(__file__).resolve().parent.parent
 # What a program has to finish its work after SIGTERM; then it is killed.
@@ -128,6 +120,7 @@ class Supervisor:
         logs: Path,
         env: Mapping[str, str],
         hold: Sequence[int] = (),
+        listeners: Mapping[str, int] | None = None,
     ) -> None:
         self._programs = {program.name: program for program in programs}
         self._run = run
@@ -135,6 +128,8 @@ class Supervisor:
         self._env = dict(env)
         # File descriptors that stay open until supervisord has ended: the lock of the data folder.
         self._hold = tuple(hold)
+        # Sockets that listen for a program, by its name, whether it runs or not. See `dev.supervisord`.
+        self._listeners = dict(listeners or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._socket = run / "supervisord.sock"
         self._short: tempfile.TemporaryDirectory[str] | None = None
@@ -142,22 +137,26 @@ class Supervisor:
         self._seen: dict[int, psutil.Process] = {}
 
     def start(self) -> None:
-        """Starts supervisord and the first group. SupervisorFailed within ten seconds if it cannot."""
+        """Starts supervisord and the first group. SupervisorFailed within ten seconds if it cannot.
+
+        Once it has started, it keeps the descriptors open: the caller's may be closed.
+        """
         if len(os.fsencode(self._socket)) > LONGEST_SOCKET:
             self._short = tempfile.TemporaryDirectory(prefix="prism-", dir="/tmp")
             self._socket = Path(self._short.name) / "supervisord.sock"
         config = self._run / "supervisord.conf"
         config.write_text(configuration(list(self._programs.values()), self._run, self._logs, self._socket))
+        listeners = [f"{name}={descriptor}" for name, descriptor in self._listeners.items()]
         printed = self._run / "supervisord.out"
         with printed.open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "dev.supervisor", str(config)],
+                [sys.executable, "-m", "dev.supervisord", str(config), *listeners],
                 cwd=ROOT,
                 env=self._env,
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                pass_fds=self._hold,
+                pass_fds=(*self._hold, *self._listeners.values()),
                 # The terminal's Ctrl-C is for whoever started us: they stop us in good order.
                 start_new_session=True,
             )
@@ -244,35 +243,3 @@ class Supervisor:
             raise SupervisorFailed(str(error)) from error
         finally:
             transport.close()
-
-
-def main() -> None:
-    """supervisord in this process, told to stop when standard input ends."""
-    # A program is forked with supervisord's own handler of SIGTERM, which would swallow a stop that comes
-    # before the program is loaded.
-    os.register_at_fork(before=_hold_stop, after_in_parent=_let_stop, after_in_child=_die_of_stop)
-    threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
-    supervisord.main(["-c", sys.argv[1]])
-
-
-def _hold_stop() -> None:
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-
-
-def _let_stop() -> None:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-
-
-def _die_of_stop() -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _let_stop()
-
-
-def _stop_at_end_of_input() -> None:
-    while os.read(0, 1024):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
-if __name__ == "__main__":
-    main()

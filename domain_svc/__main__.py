@@ -1,4 +1,5 @@
-"""Starts the domain service: the consumers of commands and of policies' events, and the gRPC side."""
+"""Starts the domain service: the consumers of commands, of those whose time has come, and of policies' events,
+and the gRPC side."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,6 +11,7 @@ from domain_svc.admin.history import History
 from domain_svc.admin.service import StreamsService
 from domain_svc.commands import CommandHandler
 from domain_svc.deciding import Decider
+from domain_svc.forwarding import forward_to
 from domain_svc.lookup import Lookup
 from domain_svc.reacting import PolicyHandler
 from domain_svc.reactions import Reactions
@@ -21,10 +23,11 @@ from kernel.commits import CommitReader
 from kernel.consumer import Consumer
 from kernel.dead_letters import DeadLetters
 from kernel.doorbell import Bell
+from kernel.handler import Handler
 from kernel.outcomes import OutcomeBoard
 from kernel.ports import Storage
 from kernel.publishing import Subscriber, publish
-from kernel.queues import COMMANDS, POLICIES
+from kernel.queues import COMMANDS, COMMANDS_LATER, POLICIES
 from kernel.redis import connect
 from kernel.settings import Settings
 from kernel.storage import open_storage
@@ -36,7 +39,7 @@ from prism.envelope.v1.envelope_pb2 import Delivery, Outcome
 
 
 class DomainService:
-    """The two consumers of the domain service, wired."""
+    """The consumers of the domain service, wired."""
 
     def __init__(self, settings: Settings, storage: Storage) -> None:
         self._settings = settings
@@ -45,6 +48,8 @@ class DomainService:
         self._reader = EventReader(self._contract, upcasters.ALL)
         self._policies = shop.policies(settings.prism_payment_window)
         self.commands = self._consumer(COMMANDS, self._command_handler())
+        forward = forward_to(storage.queue(COMMANDS), self.commands.ring)
+        self.later = self._consumer(COMMANDS_LATER, forward)
         self.reactions = self._consumer(POLICIES, self._policy_handler())
 
     def streams(self, exclusive: bool) -> Streams:
@@ -68,7 +73,7 @@ class DomainService:
             lambda commits: publish(commits, subscribers, anew=True),
         )
 
-    def _consumer(self, queue: str, handler: CommandHandler | PolicyHandler) -> Consumer:
+    def _consumer(self, queue: str, handler: Handler) -> Consumer:
         return Consumer(self._storage.queue(queue), DeadLetters(self._storage, queue), handler)
 
     def _command_handler(self) -> CommandHandler:
@@ -89,7 +94,8 @@ class DomainService:
             self._reader,
             CommitReader(self._storage.events),
             self._storage.queue(COMMANDS),
-            lambda: self.commands.ring(),
+            self._storage.queue(COMMANDS_LATER),
+            self.commands.ring,
         )
 
     def _subscribers(self) -> list[Subscriber]:
@@ -104,7 +110,9 @@ class DomainService:
         updates = UpdateLog(connect(self._settings), self._settings.prism_namespace)
 
         def announce(failed: Sequence[Outcome]) -> None:
-            updates.publish([Delivery(command_id=outcome.command_id, outcome=outcome) for outcome in failed])
+            updates.publish_facts(
+                [Delivery(command_id=outcome.command_id, outcome=outcome) for outcome in failed]
+            )
 
         return announce
 
@@ -114,7 +122,7 @@ def main() -> None:
     settings = worker.begin("domain_svc")
     storage = open_storage(settings)
     service = DomainService(settings, storage)
-    consumers = [service.commands, service.reactions]
+    consumers = [service.commands, service.later, service.reactions]
     server = WorkerServer(
         settings,
         service="domain_svc",

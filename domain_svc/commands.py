@@ -19,7 +19,9 @@ from kernel.contract import aggregate_of
 from kernel.errors import StorageUnavailable, UnknownType
 from kernel.handler import DeadLetter, Unsettled
 from kernel.leaving import leave_commands
+from kernel.names import is_command_id, is_stream, is_type
 from kernel.ports import EventStore, Message
+from kernel.tokens import POLICY_PREFIX, is_subject
 from prism.envelope.v1.envelope_pb2 import CommandMessage, Commit, Envelope, Outcome
 
 logger = logging.getLogger(__name__)
@@ -57,9 +59,14 @@ class CommandHandler:
             except DecodeError:
                 unsettled.append(DeadLetter(message.body, "the body does not decode as a CommandMessage"))
                 continue
+            if not commands:
+                unsettled.append(DeadLetter(message.body, "the message carries no command"))
             arrivals.add(message, commands)
             for command in commands:
-                by_stream.setdefault(command.stream, []).append(command)
+                if flaw := flaw_of(command):
+                    unsettled.append(dead_command(command, flaw))
+                else:
+                    by_stream.setdefault(command.stream, []).append(command)
         try:
             commits, failed = self._process(by_stream, arrivals, unknown)
         except Exception:
@@ -139,10 +146,29 @@ class CommandHandler:
             self._decisions.failed([command for command, _ in failed])
             self._decisions.tell()
             self._announce([_failure(command, arrivals) for command, _ in failed])
-        return [
-            DeadLetter(CommandMessage(commands=[command]).SerializeToString(), reason)
-            for command, reason in failed
-        ]
+        return [dead_command(command, reason) for command, reason in failed]
+
+
+def flaw_of(command: Envelope) -> str:
+    """What is wrong with an envelope that no edge or policy can have made; empty for one of theirs.
+
+    One without an id would be taken for a repeat of any other, one without a sender would own things
+    that are then anyone's.
+    """
+    if not is_command_id(command.id):
+        return "the command has no id that is one"
+    if not is_type(command.type):
+        return "the command has no type that is one"
+    if not is_stream(command.stream):
+        return "the command names no stream"
+    if not is_subject(command.subject.removeprefix(POLICY_PREFIX)):
+        return "the command has no sender"
+    return ""
+
+
+def dead_command(command: Envelope, reason: str) -> DeadLetter:
+    """The dead letter of one command of a message, whose other commands go on."""
+    return DeadLetter(CommandMessage(commands=[command]).SerializeToString(), reason)
 
 
 def _failure(command: Envelope, arrivals: Arrivals) -> Outcome:

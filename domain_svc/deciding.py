@@ -12,9 +12,10 @@ from domain_svc.arrivals import Arrivals
 from domain_svc.streams import Stream
 from domain_svc.telemetry import Decided
 from kernel.aggregate import About, Aggregate
-from kernel.contract import Contract
+from kernel.contract import Contract, fill_from
 from kernel.errors import Poison, Rejected, StorageUnavailable, UnknownType
 from kernel.telemetry import tracing
+from kernel.validation import told, violations_of, warm
 from prism.envelope.v1.envelope_pb2 import Commit, Envelope, Outcome
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,8 @@ class Decider:
         self, contract: Contract, load_current: Callable[[str], Stream], clock: Callable[[], Timestamp]
     ) -> None:
         self._commands = contract.commands
+        for kind in self._commands.values():
+            warm(kind.message())
         self._load_current = load_current
         self._clock = clock
 
@@ -102,9 +105,15 @@ class Decider:
         if known is None:
             raise UnknownType(command.type, f"no contract here knows the command type {command.type!r}")
         try:
-            return known.message.FromString(command.data)
+            message = known.message.FromString(command.data)
         except DecodeError:
             raise Poison(f"the command does not decode as {command.type}") from None
+        # The edge has checked both. Whoever else reaches the queue must not get past them.
+        if (stream := fill_from(known.stream, message)) != command.stream:
+            raise Poison(f"the command is one of stream {stream!r}, and was sent to {command.stream!r}")
+        if violations := violations_of(message):
+            raise Poison(f"the command breaks its contract: {told(violations)}")
+        return message
 
     def _apply(self, draft: Draft, command: Envelope, events: Sequence[Message]) -> None:
         commit, time = draft.commit, draft.time

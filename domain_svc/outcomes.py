@@ -6,6 +6,7 @@ import grpc
 
 from domain_svc.lookup import Lookup
 from kernel.errors import StorageUnavailable
+from kernel.names import is_command_id, is_stream
 from prism.envelope.v1.envelope_pb2 import Outcome
 from prism.mesh.v1 import mesh_pb2, mesh_pb2_grpc
 
@@ -20,6 +21,8 @@ class OutcomesService(mesh_pb2_grpc.OutcomesServicer):
         self, request: mesh_pb2.GetOutcomeRequest, context: grpc.ServicerContext
     ) -> Outcome:
         """The outcome of a command; NOT_FOUND for one that its stream does not know."""
+        if not is_stream(request.stream) or not is_command_id(request.command_id):
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "that names no stream, or no command")
         try:
             outcome = self._lookup.outcome(request.stream, request.command_id)
         except StorageUnavailable:

@@ -31,18 +31,20 @@ class PolicyHandler:
         events: EventReader,
         commits: CommitReader,
         commands: Queue,
+        later: Queue,
         ring: Callable[[], None],
     ) -> None:
         self._reactions = Reactions(contract, policies, events)
         self._commits = commits
         self._commands = commands
+        self._later = later
         self._ring = ring
 
     def __call__(self, messages: Sequence[Message]) -> list[Unsettled]:
         """Sends the commands that follow from the messages' events; leaves commits with events that are not
         known here as a whole."""
         began_ns = time.time_ns()
-        commits, dead = self._commits.read(messages)
+        commits, dead, _ = self._commits.read(messages)
         unknown: dict[tuple[str, int], UnknownType] = {}
         by_delay: dict[float, list[Envelope]] = {}
         for commit in commits:
@@ -60,8 +62,9 @@ class PolicyHandler:
                     command.traceparent = tracing.child(command.traceparent)
                     by_delay.setdefault(delay_s, []).append(command)
         for delay_s, commands in by_delay.items():
-            self._commands.put([body for body, _ in pack_commands(commands)], delay_s)
+            queue = self._later if delay_s else self._commands
+            queue.put([body for body, _ in pack_commands(commands)], delay_s)
             tell_sent(commands, commits, began_ns)
-        if by_delay:
+        if 0 in by_delay:
             self._ring()
         return [*dead, *leave_commits(messages, unknown)]

@@ -132,15 +132,27 @@ class Streams:
 
     def snapshot(self, name: str) -> Stream | None:
         """The stream as its snapshot has it; None where this release can read none. Safe for threads."""
-        return self._restore(self._store.get_snapshot(name))
+        try:
+            return self._restore(self._store.get_snapshot(name))
+        except (Poison, msgspec.DecodeError) as error:
+            # The commits tell the same. The next snapshot takes its place.
+            logger.warning("the snapshot of %s is not used: %s", name, error)
+            return None
 
     def _read(self, name: str) -> Stream:
         stream = Stream(name, self.aggregates[aggregate_of(name)].initial)
         # A stream shorter than this has no snapshot: most streams cost one read.
         commits = self._store.read(name, limit=SNAPSHOT_EVERY)
         if len(commits) == SNAPSHOT_EVERY:
-            stream = self.snapshot(name) or stream
-            commits = self._store.read(name, after=stream.number)
+            saved = self.snapshot(name)
+            # From the snapshot's own commit on, which says whether the two belong together: one that is
+            # ahead of its stream, as after a restored backup, would leave a hole in it.
+            commits = self._store.read(name, after=saved.number - 1 if saved else 0)
+            if saved and commits and _is_at(saved, commits[0]):
+                stream, commits = saved, commits[1:]
+            elif saved:
+                logger.warning("the snapshot of %s is not used: its commit is not there", name)
+                commits = self._store.read(name)
         self._follow(stream, commits)
         return stream
 
@@ -187,6 +199,10 @@ class Streams:
                 for by_policy in (False, True)
             ),
         )
+
+
+def _is_at(stream: Stream, commit: Commit) -> bool:
+    return (stream.number, stream.version) == (commit.number, commit.version)
 
 
 def _fingerprint(aggregate: Aggregate[Any]) -> str:

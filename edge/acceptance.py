@@ -10,16 +10,19 @@ from functools import partial
 
 from google.protobuf.message import Message
 
+from edge.backlog import Backlog
 from edge.idempotency import DONE, Claim, Key, Keys, command_id, fingerprint, judge
 from edge.limits import Limit, Toll, toll_of
 from edge.memory import Memory
 from edge.problems import (
     ACCEPTANCE_UNKNOWN,
+    BACKLOG_FULL,
     KEY_IN_FLIGHT,
     KEY_REUSED,
     PAYLOAD_TOO_LARGE,
     QUEUE_UNAVAILABLE,
     RETRY_AFTER_S,
+    Kind,
     Problem,
     unavailable,
 )
@@ -31,6 +34,7 @@ from kernel.errors import EffectUnknown, StorageUnavailable
 from kernel.outcomes import OutcomeBoard
 from kernel.packing import fits, pack_commands
 from kernel.ports import Queue
+from kernel.telemetry.metrics import COMMANDS_REFUSED
 from kernel.telemetry.trace_context import trace_of
 from kernel.tokens import Caller
 from prism.envelope.v1.envelope_pb2 import Envelope, Outcome, Stages
@@ -69,13 +73,20 @@ class Acceptance:
     """Accepts commands. Safe for threads."""
 
     def __init__(
-        self, memory: Memory, namespace: str, queue: Queue, bell: Bell, limit: Limit | None = None
+        self,
+        memory: Memory,
+        namespace: str,
+        queue: Queue,
+        bell: Bell,
+        backlog: Backlog,
+        limit: Limit | None = None,
     ) -> None:
         self._memory = memory
         self._keys = Keys(memory, namespace)
         self._board = OutcomeBoard(memory.quick, namespace)
         self._queue = queue
         self._bell = bell
+        self._backlog = backlog
         self._toll = partial(toll_of, limit, namespace)
 
     def accept(
@@ -83,10 +94,11 @@ class Acceptance:
     ) -> list[Receipt | Problem]:
         """Queues what is new of the intents and answers each, one after the other.
 
-        A receipt is given only for a command that is durably queued. Raises an unavailable Problem
-        when the queue did not take them, or nobody knows whether it did (ACCEPTANCE_UNKNOWN): then none
-        has a receipt, and all keys are free again; a rate-limited one when their sender sends too many: then none was looked at. Costs
-        a round trip to Redis, one more where there are keys or a rate limit, and one call to the queue.
+        A receipt is given only for a command that is durably queued. Raises an unavailable Problem when the
+        queue did not take them, when too many wait in it, or when nobody knows whether it took them
+        (ACCEPTANCE_UNKNOWN): then none has a receipt, and all keys are free again; a rate-limited one when
+        their sender sends too many: then none was looked at. Costs a round trip to Redis, one more where
+        there are keys or a rate limit, and one call to the queue; sometimes the question for its depth.
         """
         trace = trace_of(traceparent)
         candidates = [_candidate(caller, intent, trace) for intent in intents]
@@ -121,13 +133,26 @@ class Acceptance:
 
     def _enqueue(self, candidates: Sequence[_Candidate]) -> None:
         bodies = [body for body, _ in pack_commands(candidate.envelope for candidate in candidates)]
+        if refusal := self._put(bodies):
+            self._keys.free([candidate.key for candidate in candidates if candidate.key])
+            COMMANDS_REFUSED.labels(refusal.code).inc(len(candidates))
+            raise unavailable(refusal)
+        self._bell.ring()
+
+    def _put(self, bodies: Sequence[bytes]) -> Kind | None:
+        """Why the queue has not got them, or not for certain; None when it has."""
+        try:
+            if not self._backlog.has_room(len(bodies)):
+                return BACKLOG_FULL
+        except StorageUnavailable:
+            return QUEUE_UNAVAILABLE
         try:
             self._queue.put(bodies)
-        except StorageUnavailable as error:
-            self._keys.free([candidate.key for candidate in candidates if candidate.key])
-            unknown = isinstance(error, EffectUnknown)
-            raise unavailable(ACCEPTANCE_UNKNOWN if unknown else QUEUE_UNAVAILABLE) from None
-        self._bell.ring()
+        except EffectUnknown:
+            return ACCEPTANCE_UNKNOWN
+        except StorageUnavailable:
+            return QUEUE_UNAVAILABLE
+        return None
 
     def _note(self, candidates: Sequence[_Candidate]) -> None:
         pipeline = self._memory.quick.pipeline(transaction=False)

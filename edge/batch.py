@@ -10,9 +10,8 @@ from edge.callers import caller_of_request, require_role
 from edge.commands import json_response
 from edge.decoding import fill_message, load_object
 from edge.idempotency import parse_key
-from edge.problems import UNKNOWN_COMMAND, Problem, invalid, malformed
+from edge.problems import UNKNOWN_COMMAND, Problem, check, invalid, malformed
 from edge.telemetry import traceparent
-from edge.validation import check
 from kernel.contract import Command, Contract
 from kernel.tokens import Caller, Tokens
 

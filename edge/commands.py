@@ -11,12 +11,12 @@ from edge.bodies import json_body
 from edge.callers import caller_of_request, require_role
 from edge.decoding import fill_message, load_object
 from edge.outcomes import Outcomes
-from edge.problems import COMMAND_FAILED, FORBIDDEN, Problem
+from edge.problems import COMMAND_FAILED, FORBIDDEN, Problem, check
 from edge.telemetry import traceparent
-from edge.validation import check, violations_of
 from kernel.contract import Command, Contract, Route
 from kernel.problems import response
 from kernel.tokens import Tokens
+from kernel.validation import violations_of
 from prism.envelope.v1.envelope_pb2 import Outcome
 
 

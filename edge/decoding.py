@@ -47,9 +47,9 @@ def fill_message(message: Message, value: object) -> None:
         json_format.ParseDict(value, message, max_recursion_depth=MAX_DEPTH)
     except json_format.ParseError as error:
         unknown = _UNKNOWN_FIELD.search(str(error))
-        raise malformed(f"unknown field: {unknown[1][:60]}" if unknown else _misfit(error)) from None
-    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
-        # What json_format lets through: lone surrogates, numbers past every limit.
+        raise malformed(f"unknown field: {_printed(unknown[1])}" if unknown else _misfit(error)) from None
+    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError, SystemError):
+        # What json_format lets through: lone surrogates, as names too, and numbers past every limit.
         raise malformed("a value does not fit its field") from None
 
 
@@ -101,6 +101,11 @@ def _misfit(error: json_format.ParseError) -> str:
     return (
         f"the value of {'.'.join(path)} does not fit its field" if path else "a value does not fit its field"
     )
+
+
+def _printed(name: str) -> str:
+    """A name as a client sent it: half a character is none, and no answer can carry it."""
+    return name[:60].encode(errors="backslashreplace").decode()
 
 
 def _brief(error: Exception) -> str:

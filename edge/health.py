@@ -1,6 +1,7 @@
 """Whether the edge lives, and whether the stack behind it can serve."""
 
 from collections.abc import Callable
+from threading import Event
 
 import grpc
 from flask import Flask, Response
@@ -16,10 +17,11 @@ from kernel.settings import Settings
 
 CHECK_DEADLINE_S = 1.5
 UP = "SERVING"
+LEAVING = "NOT_SERVING"
 DOWN = "UNREACHABLE"
 
 
-def add_health(app: Flask, settings: Settings, storage: Storage, memory: Memory) -> None:
+def add_health(app: Flask, settings: Settings, storage: Storage, memory: Memory, draining: Event) -> None:
     """Adds /healthz and /readyz."""
     workers = {
         "domain_svc": settings.domain_target,
@@ -39,7 +41,11 @@ def add_health(app: Flask, settings: Settings, storage: Storage, memory: Memory)
             name: stub.Check.future(HealthCheckRequest(), timeout=CHECK_DEADLINE_S)
             for name, stub in stubs.items()
         }
-        parts = {"storage": UP if storage_answers(storage) else DOWN, "redis": UP if memory.ping() else DOWN}
+        parts = {
+            "edge": LEAVING if draining.is_set() else UP,
+            "storage": UP if storage_answers(storage) else DOWN,
+            "redis": UP if memory.ping() else DOWN,
+        }
         parts |= {name: worker_status(call.result) for name, call in asked.items()}
         ready = all(status == UP for status in parts.values())
         body = {"status": "ready" if ready else "not ready", "parts": parts}

@@ -14,17 +14,13 @@ T = TypeVar("T")
 
 # After a failure Redis is left alone for so long: a server that hangs would cost every request its timeout.
 PAUSE_S = 1.0
-# Longer than the longest wait that a client may ask for.
-WAIT_TIMEOUT_S = 35.0
 
 
 class Memory:
-    """The edge's Redis clients. Connects at first use, so after gunicorn's fork."""
+    """The edge's Redis client. Connects at first use, so after gunicorn's fork."""
 
     def __init__(self, settings: Settings) -> None:
         self.quick: Redis = connect(settings)
-        # Its connections block for as long as clients wait.
-        self.patient: Redis = connect(settings, WAIT_TIMEOUT_S)
         self._away_until = 0.0
 
     def ask(self, question: Callable[[], T]) -> T | None:

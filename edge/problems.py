@@ -6,8 +6,10 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Response
+from google.protobuf.message import Message
 
 from kernel.problems import document, response
+from kernel.validation import told, violations_of
 
 # What a client waits before it tries again what storage or a doubled request refused.
 RETRY_AFTER_S = 1
@@ -52,6 +54,15 @@ PAYLOAD_TOO_LARGE = Kind(
 UNSUPPORTED_MEDIA_TYPE = Kind(
     "UNSUPPORTED_MEDIA_TYPE", HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be application/json."
 )
+# Refused before any route is known: kernel.broken_http answers them.
+URI_TOO_LONG = Kind(
+    "MALFORMED_REQUEST", HTTPStatus.REQUEST_URI_TOO_LONG, "The path and the query string are over the limit."
+)
+HEADERS_TOO_LARGE = Kind(
+    "MALFORMED_REQUEST",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "There are too many headers, or one is over the limit.",
+)
 VALIDATION_FAILED = Kind(
     "VALIDATION_FAILED",
     HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -77,6 +88,11 @@ QUEUE_UNAVAILABLE = Kind(
     "QUEUE_UNAVAILABLE",
     HTTPStatus.SERVICE_UNAVAILABLE,
     "The command could not be queued; nothing was accepted.",
+)
+BACKLOG_FULL = Kind(
+    "BACKLOG_FULL",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "Too many commands wait to be processed; nothing was accepted.",
 )
 ACCEPTANCE_UNKNOWN = Kind(
     "ACCEPTANCE_UNKNOWN",
@@ -118,8 +134,14 @@ def malformed(detail: str) -> Problem:
 
 def invalid(violations: list[dict[str, str]]) -> Problem:
     """A request that breaks rules: `[{field, rule, message}]`."""
-    named = "; ".join(f"{v['field'] or 'request'}: {v['message']}" for v in violations[:3])
-    return Problem(VALIDATION_FAILED, named, {"violations": violations})
+    return Problem(VALIDATION_FAILED, told(violations), {"violations": violations})
+
+
+def check(message: Message) -> None:
+    """Returns if the message keeps its rules; else raises a Problem that lists what it breaks."""
+    violations = violations_of(message)
+    if violations:
+        raise invalid(violations)
 
 
 def unavailable(kind: Kind) -> Problem:

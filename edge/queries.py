@@ -1,6 +1,7 @@
 """The queries' routes: rows of views as JSON."""
 
 import hashlib
+import logging
 from collections.abc import Callable
 from itertools import groupby
 
@@ -15,16 +16,18 @@ from edge.headers import none_match
 from edge.memory import Memory
 from edge.pages import DEFAULT_SIZE, READ_AT_ONCE, Range, folded_text, read_token, word_search, write_token
 from edge.parameters import Parameters
-from edge.problems import NOT_FOUND, Problem
+from edge.problems import NOT_FOUND, Problem, check
 from edge.sums import summed, whole_key
-from edge.validation import check
 from kernel.contract import Contract, Query, View, fill
 from kernel.encoding import to_document
+from kernel.errors import Poison
 from kernel.generations import LiveNames
 from kernel.ports import Row, RowId, Storage
+from kernel.stored import read_row
 from kernel.tokens import Tokens
 from kernel.updates import UpdateLog
-from prism.envelope.v1.envelope_pb2 import ViewRow
+
+logger = logging.getLogger(__name__)
 
 # The fields that a list's request and answer have, whatever they list.
 PAGE_SIZE = "page_size"
@@ -85,7 +88,7 @@ class Views:
         items = getattr(answer, query.list_field)
         last_key = ""
         for row in rows.rows(self._views, after, size + 1 if keep is None else READ_AT_ONCE):
-            item = visible(query.view, row, subject)
+            item = visible_on_page(query.view, row, subject)
             if item is None or (keep and not keep(searched(query, item))):
                 continue
             if len(items) == size:
@@ -168,11 +171,20 @@ def values_of(message: Message, subject: str) -> Callable[[str], object]:
 
 def visible(view: View, row: Row, subject: str) -> Message | None:
     """The row's message; None for one that is not the asker's, or has nothing to show yet."""
-    message = view.message.FromString(ViewRow.FromString(row.data).data)
+    _, message = read_row(row, view.message)
     if view.owner_field and getattr(message, view.owner_field) != subject:
         return None
     # Fed by a secondary stream alone: its own stream has not begun.
     return None if getattr(message, "version", None) == 0 else message
+
+
+def visible_on_page(view: View, row: Row, subject: str) -> Message | None:
+    """The same; a row that cannot be read is left out of a page, for the others would be gone with it."""
+    try:
+        return visible(view, row, subject)
+    except Poison as error:
+        logger.error("left out of a list: %s", error)  # noqa: TRY400 # the text says it all
+        return None
 
 
 def entity_tag(message: Message) -> str:

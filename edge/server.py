@@ -1,20 +1,18 @@
 """gunicorn, set up for the edge."""
 
-import socket
-import struct
 import sys
+from threading import Event
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped] # gunicorn ships no types
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped] # gunicorn ships no types
 from gunicorn.workers.base import Worker  # type: ignore[import-untyped] # gunicorn ships no types
-from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped] # gunicorn ships no types
 
 from edge import counters
-from kernel.broken_http import refuse
 from kernel.collector import calm_collector
 from kernel.errors import ConfigurationError
+from kernel.http_worker import HttpWorker
 from kernel.settings import Settings
 from kernel.telemetry import tracing
 from kernel.telemetry.gunicorn_log import GunicornLogger
@@ -22,8 +20,8 @@ from kernel.telemetry.gunicorn_log import GunicornLogger
 # A stopping worker answers what is under way, and then drops what is not done.
 DRAIN_S = 8
 KEEP_ALIVE_S = 65
-# A connection that neither sends nor takes anything for so long gives its thread back.
-STALLED_S = 15
+# A worker's; past them the one that has been idle longest makes room.
+CONNECTIONS = 1000
 MAX_REQUEST_LINE_BYTES = 4094
 MAX_HEADERS = 64
 MAX_HEADER_BYTES = 8190
@@ -34,6 +32,8 @@ class EdgeServer(BaseApplication):  # type: ignore[misc] # gunicorn ships no typ
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        # Each worker has its own, from the fork on.
+        self._draining = Event()
         super().__init__()
 
     def load_config(self) -> None:
@@ -47,26 +47,14 @@ class EdgeServer(BaseApplication):  # type: ignore[misc] # gunicorn ships no typ
         from edge.app import create_app
 
         try:
-            return create_app(self._settings)
+            return create_app(self._settings, self._draining)
         except ConfigurationError as error:
             print(f"edge: {error}", file=sys.stderr)  # noqa: T201 as every service's first words
             sys.exit(Arbiter.APP_LOAD_ERROR)
 
-
-class EdgeWorker(ThreadWorker):  # type: ignore[misc] # the same
-    """A worker that stalled clients cannot hold, and that answers broken HTTP with a problem too."""
-
-    def enqueue_req(self, conn: TConn) -> None:
-        """Bounds what a thread waits for a client before it gets the connection."""
-        if not conn.initialized:
-            limit = struct.pack("ll", STALLED_S, 0)
-            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-        super().enqueue_req(conn)
-
-    def handle_error(self, req: object, client: socket.socket, addr: object, exc: BaseException) -> None:
-        """Answers a request that never reached the application, and closes."""
-        refuse(client, exc)
+    def drain(self) -> None:
+        """Has requests that wait for an outcome answered without it."""
+        self._draining.set()
 
 
 def gunicorn_config(settings: Settings) -> dict[str, Any]:
@@ -76,8 +64,8 @@ def gunicorn_config(settings: Settings) -> dict[str, Any]:
         "bind": f"{host}:{settings.prism_edge_port}",
         "workers": settings.prism_edge_workers,
         "threads": settings.prism_edge_threads,
-        "worker_class": EdgeWorker,
-        "worker_connections": 1000,
+        "worker_class": HttpWorker,
+        "worker_connections": CONNECTIONS,
         "keepalive": KEEP_ALIVE_S,
         "graceful_timeout": DRAIN_S,
         "limit_request_line": MAX_REQUEST_LINE_BYTES,

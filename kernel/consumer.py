@@ -6,13 +6,14 @@ receive ─▶ handle ─▶ delete            each message is deleted only afte
              ├─ what is left           put back for a replica that knows it, then deleted
              ├─ StorageUnavailable     given back; the loop waits and tries again, for ever
              └─ anything else          a defect: messages are handled one by one, so that the
-                                       others go on, and the culprit becomes a dead letter
-                                       after MAX_DELIVERIES
+                                       others go on; after MAX_DELIVERIES the culprit is split, and
+                                       what of it still fails becomes a dead letter
 """
 
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from threading import Event, Thread
 
 from kernel.dead_letters import DeadLetters
@@ -21,6 +22,7 @@ from kernel.handler import DeadLetter, Handler, Left, Unsettled
 from kernel.lease import Lease
 from kernel.leaving import UnknownTypes
 from kernel.ports import MAX_BODY_BYTES, Message, Queue
+from kernel.splitting import parts
 from kernel.telemetry.consumers import QueueTelemetry
 from kernel.telemetry.log import fields
 from kernel.telemetry.metrics import EMPTY_RECEIVES
@@ -63,7 +65,8 @@ class Consumer:
         self._stopping = Event()
         self._paused = Event()
         self._lease = Lease(queue, VISIBILITY_S)
-        self._thread = Thread(target=self._run, name=f"consumer-{queue.name}")
+        # A daemon: no batch, however long, keeps its process from ending.
+        self._thread = Thread(target=self._run, name=f"consumer-{queue.name}", daemon=True)
         self._handled = 0
         self._dead_lettered = 0
         self._retried = 0
@@ -175,9 +178,10 @@ class Consumer:
                 logger.exception("%s: a batch failed, handling its messages one by one", self.name)
                 self._settle_each(messages)
                 return
-            unsettled = self._after_defect(messages[0], error)
-            if not unsettled:
+            settled = self._after_defect(messages[0], error)
+            if settled is None:
                 return
+            unsettled = settled
         self._set_aside(unsettled, messages[0])
         self._put_back(unsettled)
         self._queue.delete(self._lease.current(messages))
@@ -193,14 +197,26 @@ class Consumer:
                 self._give_back(messages[place + 1 :], RETRY_S[0])
                 raise
 
-    def _after_defect(self, message: Message, error: Exception) -> list[DeadLetter]:
-        if isinstance(error, Poison):
-            return [DeadLetter(message.body, str(error))]
-        logger.error("%s: message %s failed", self.name, message.id, exc_info=error)
-        if message.deliveries >= MAX_DELIVERIES:
-            return [DeadLetter(message.body, f"{type(error).__name__}: {error}")]
-        self._give_back([message], RETRY_S[1])
-        return []
+    def _after_defect(self, message: Message, error: Exception) -> list[Unsettled] | None:
+        """What is left of a message that failed; None where it is given back as a whole."""
+        if not isinstance(error, Poison):
+            logger.error("%s: message %s failed", self.name, message.id, exc_info=error)
+            if message.deliveries < MAX_DELIVERIES:
+                self._give_back([message], RETRY_S[1])
+                return None
+        bodies = parts(self.name, message.body)
+        if len(bodies) == 1:
+            return [DeadLetter(message.body, _reason(error))]
+        return [item for body in bodies for item in self._handle_part(message, body)]
+
+    def _handle_part(self, message: Message, body: bytes) -> Sequence[Unsettled]:
+        try:
+            return self._handle([replace(message, body=body)])
+        except StorageUnavailable:
+            self._give_back([message], RETRY_S[0])
+            raise
+        except Exception as error:  # noqa: BLE001 # it is in the letter, and was logged for the whole message
+            return [DeadLetter(body, _reason(error))]
 
     def _give_back(self, messages: Sequence[Message], delay_s: float) -> None:
         self._retried += len(messages)
@@ -240,3 +256,7 @@ class Consumer:
             self._left += len(left)
             self._told.left(len(left))
             self._unknown.note(type_ for item in left for type_ in item.types)
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, Poison) else f"{type(error).__name__}: {error}"

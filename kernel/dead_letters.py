@@ -10,7 +10,9 @@ import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
-from kernel.ports import Row, RowId, Storage
+from google.protobuf.message import DecodeError
+
+from kernel.ports import MAX_BODY_BYTES, Row, RowId, Storage
 from prism.envelope.v1.envelope_pb2 import DeadLetter
 
 VIEW = "dead-letters"
@@ -46,12 +48,12 @@ class DeadLetters:
     def page(self, after: str = "", limit: int = 100, *, until: str = "") -> dict[str, DeadLetter]:
         """Letters by id, oldest first: those after one id, and up to another, where these are given."""
         rows = self._views.page(VIEW, self._queue.name, after=after, last=until, limit=limit)
-        return {row.id.key: DeadLetter.FromString(row.data) for row in rows}
+        return {row.id.key: _read(row) for row in rows}
 
     def get(self, ids: Iterable[str]) -> dict[str, DeadLetter]:
         """Letters by id, in the order asked; one that is gone, or never was, is missing."""
         rows = self._views.get([self._row_id(id_) for id_ in dict.fromkeys(ids) if is_id(id_)])
-        return {row.id.key: DeadLetter.FromString(row.data) for row in rows if row}
+        return {row.id.key: _read(row) for row in rows if row}
 
     def requeue(self, letters: Mapping[str, DeadLetter]) -> None:
         """Puts letters back into their queue. Whatever fails, none is lost; some may come twice."""
@@ -68,6 +70,15 @@ class DeadLetters:
 
     def _row_id(self, id_: str) -> RowId:
         return RowId(VIEW, self._queue.name, id_)
+
+
+def _read(row: Row) -> DeadLetter:
+    """The letter; of a row that is none, its bytes as the body of one that says so."""
+    try:
+        return DeadLetter.FromString(row.data)
+    except DecodeError:
+        reason = "the dead letter itself cannot be read: its row does not decode"
+        return DeadLetter(body=row.data[:MAX_BODY_BYTES], queue=row.id.partition, reason=reason)
 
 
 def latest_id() -> str:

@@ -14,7 +14,9 @@ from typing import Any
 
 from redis import Redis
 
+from kernel.errors import Poison, StorageUnavailable
 from kernel.ports import Row, RowId, ViewStore
+from kernel.stored import decode
 from prism.envelope.v1.envelope_pb2 import Generations
 
 # The view store's own name for the pointers.
@@ -54,7 +56,7 @@ class Pointers:
     def read(self, views: Sequence[str]) -> dict[str, Generations]:
         """Each view's generations."""
         found = self._store.get([_row_id(view) for view in views])
-        return {view: _decode(row) for view, row in zip(views, found, strict=True)}
+        return {view: _decode(view, row) for view, row in zip(views, found, strict=True)}
 
     def change(self, view: str, step: Callable[[Generations], object]) -> Generations:
         """Changes a view's generations by what `step` does to them, and answers them as they are then.
@@ -64,7 +66,7 @@ class Pointers:
         """
         while True:
             [row] = self._store.get([_row_id(view)])
-            before, after = _decode(row), _decode(row)
+            before, after = _decode(view, row), _decode(view, row)
             step(after)
             if after == before:
                 return after
@@ -142,8 +144,13 @@ def _row_id(view: str) -> RowId:
     return RowId(POINTERS, "", view)
 
 
-def _decode(row: Row | None) -> Generations:
-    return Generations.FromString(row.data) if row else Generations()
+def _decode(view: str, row: Row | None) -> Generations:
+    """StorageUnavailable for a pointer that cannot be read: nobody can guess where it led, so readers and
+    writers of the view wait until an operator has mended it, and nothing is lost."""
+    try:
+        return decode(Generations, row.data, f"the pointer of view {view!r}") if row else Generations()
+    except Poison as error:
+        raise StorageUnavailable(str(error)) from None
 
 
 def _new_stamp() -> str:

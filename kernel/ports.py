@@ -97,7 +97,10 @@ class EventStore(Protocol):
         """
 
     def read(self, stream: str, after: int = 0, limit: int | None = None) -> list[Commit]:
-        """The stream's commits with numbers above `after`, in order, at most `limit`."""
+        """The stream's commits with numbers above `after`, in order, at most `limit`.
+
+        Poison, which names the place, for bytes that are not the commit of their place; so for a snapshot.
+        """
 
     def get_snapshot(self, stream: str) -> Snapshot | None:
         """The latest snapshot of a stream."""

@@ -1,6 +1,8 @@
 """The names of the queues."""
 
 COMMANDS = "commands"
+# Commands that wait for their time, apart from those that wait for a consumer.
+COMMANDS_LATER = "commands-later"
 
 
 def events_for(subscriber: str) -> str:

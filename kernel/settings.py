@@ -54,6 +54,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     prism_rate_limit: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] = 0
     prism_rate_burst: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
 
+    # Messages in the commands queue past which commands are refused; 0 is no limit.
+    prism_backlog_limit: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)] = 20_000
+
     prism_edge_workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 2
     prism_edge_threads: Annotated[int, msgspec.Meta(ge=1, le=512)] = 16
     # Open SSE streams a process; one more is answered 503.

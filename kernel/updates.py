@@ -2,15 +2,17 @@
 
 An entry is what one command changed (a Delivery). A cursor names an entry: `<epoch>.<entry id>`.
 The epoch changes whenever updates may be missing: Redis lost its memory, or was out of reach while
-views advanced. A cursor of another epoch cannot be resumed from.
+views advanced. A cursor of another epoch cannot be resumed from: clients fetch anew what they show.
 """
 
 import logging
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
+from google.protobuf.message import DecodeError
 from redis import Redis
 
 from kernel.outcomes import POST_OUTCOME_LUA, keep_s
@@ -21,23 +23,26 @@ from prism.envelope.v1.envelope_pb2 import Delivery
 logger = logging.getLogger(__name__)
 
 # How many entries can be replayed. An entry holds the views that a command changed: at 1 KiB about
-# 10 MiB of Redis and 60 MiB of each stream_svc, at the 7 KiB of carts with 100 lines as many times more.
+# 10 MiB of Redis and 60 MiB of each stream_svc, at the 7 KiB of carts with 100 lines as many times more;
+# stream_svc keeps fewer of those (stream_svc.ring.MAX_BYTES).
 CAPACITY = 10_000
 # A call that takes Redis longer than its client waits would be taken for a missed one.
 CALL_BYTES = 1024 * 1024
 START_ID = "0-0"
 
-# Adds entries and posts their outcomes; keeps the epoch, makes one where there is none.
+# Adds entries and posts their outcomes, in the epoch that the caller knows alone. Answers the epoch, which
+# it makes where there is none.
 _ADD = (
     POST_OUTCOME_LUA
     + """
-if ARGV[2] == 'missed' then redis.call('DEL', KEYS[2]) end
 local epoch = redis.call('GET', KEYS[2])
 if not epoch then epoch = ARGV[1]; redis.call('SET', KEYS[2], epoch) end
+if epoch ~= ARGV[2] then return epoch end
 for i = 5, #ARGV, 4 do
   redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', 'e', epoch, 'd', ARGV[i])
   if ARGV[i + 2] ~= '' then post_outcome(ARGV[4], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]) end
 end
+return epoch
 """
 )
 
@@ -80,8 +85,23 @@ class Entry:
     delivery: Delivery
 
 
+class Published(Enum):
+    """What became of a publication."""
+
+    # All of it was added.
+    DONE = auto()
+    # Some of it was not: an epoch has begun of which the log did not know when the caller read what it tells.
+    # Who fetched anew since then may have seen newer states, of which nobody will be told again.
+    OUTDATED = auto()
+    # Redis is out of reach, and some of it may be missing.
+    MISSED = auto()
+
+
 class UpdateLog:
-    """The updates stream. Raises one of kernel.redis.RedisUnavailable, but for `publish`."""
+    """The updates stream. Raises one of kernel.redis.RedisUnavailable, unless it publishes.
+
+    Only one thread may publish.
+    """
 
     def __init__(self, redis: Redis, namespace: str) -> None:
         # redis-py types every answer as a union of all shapes of both protocols.
@@ -92,25 +112,46 @@ class UpdateLog:
         self._position = redis.register_script(_POSITION)
         self._renew = redis.register_script(_RENEW)
         self._waiting = redis.register_script(_WAITING)
+        # The epoch of the latest publication.
+        self._epoch = ""
+        # Whether updates were missed in it.
         self._missed = False
 
-    def publish(self, deliveries: Sequence[Delivery]) -> bool:
+    def miss(self) -> None:
+        """Says that updates were missed: the next publication begins a new epoch, so that clients refetch."""
+        self._missed = True
+
+    def publish(self, deliveries: Sequence[Delivery]) -> Published:
         """Adds deliveries in order and posts their outcomes, in as few round trips as are bounded.
 
-        Never raises for want of Redis: answers False, and the next publication that succeeds
-        begins a new epoch, so that clients refetch what they missed.
+        Where the answer is OUTDATED, states of rows are to be read again, and all of it published again: a
+        log's first publication, one after a flush, one after updates were missed. Never raises for want of
+        Redis: after MISSED the next publication begins a new epoch.
         """
         try:
+            if self._missed:
+                self._begin()
+                return Published.OUTDATED
             for arguments in _calls(deliveries):
-                missed = "missed" if self._missed else ""
-                fixed: list[bytes | str | int] = [secrets.token_hex(4), missed, CAPACITY, self._namespace]
-                self._add(keys=self._keys, args=fixed + arguments)
-                self._missed = False
+                fixed: list[bytes | str | int] = [
+                    secrets.token_hex(4), self._epoch, CAPACITY, self._namespace,
+                ]  # fmt: skip # as the script has them
+                epoch = self._add(keys=self._keys, args=fixed + arguments).decode()
+                if epoch != self._epoch:
+                    self._epoch = epoch
+                    return Published.OUTDATED
         except RedisUnavailable as error:
             logger.warning("updates cannot be published, clients will be told to refetch: %s", error)
-            self._missed = True
             REDIS_UNAVAILABLE.inc()
-        return not self._missed
+            self._missed = True
+            return Published.MISSED
+        return Published.DONE
+
+    def publish_facts(self, deliveries: Sequence[Delivery]) -> Published:
+        """Publishes what is true in whichever epoch: the same, but never OUTDATED."""
+        while (published := self.publish(deliveries)) is Published.OUTDATED:
+            pass
+        return published
 
     def position(self) -> Cursor:
         """The latest entry's place: what is read after asking shows at least everything up to it."""
@@ -139,9 +180,20 @@ class UpdateLog:
         answer = self._redis.xread({self._keys[0]: after}, count=limit, block=int(block_s * 1000))
         return [self._entry(*raw) for raw in answer[0][1]] if answer else []
 
+    def _begin(self) -> None:
+        epoch = secrets.token_hex(4)
+        self._redis.set(self._keys[1], epoch)
+        self._epoch, self._missed = epoch, False
+
     @staticmethod
     def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:
-        return Entry(Cursor(fields[b"e"].decode(), entry_id.decode()), Delivery.FromString(fields[b"d"]))
+        cursor = Cursor(fields.get(b"e", b"").decode(), entry_id.decode())
+        try:
+            return Entry(cursor, Delivery.FromString(fields.get(b"d", b"")))
+        except DecodeError:
+            # An empty one in its place: readers go on behind it.
+            logger.error("update %s cannot be read", cursor)  # noqa: TRY400 # the place says it all
+            return Entry(cursor, Delivery())
 
 
 def _calls(deliveries: Sequence[Delivery]) -> Iterator[list[bytes | str | int]]:

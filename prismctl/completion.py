@@ -1,6 +1,6 @@
 """What the shell completes beside commands and options: names that the contract knows."""
 
-from kernel.queues import COMMANDS, POLICIES, events_for
+from kernel.queues import COMMANDS, COMMANDS_LATER, POLICIES, events_for
 
 SERVICES = ("domain_svc", "projector_svc", "stream_svc")
 # stream_svc's reader.
@@ -24,7 +24,7 @@ def queues(incomplete: str) -> list[str]:
     from kernel import contract  # the same
 
     subscribers = {view.subscriber for view in contract.load().views.values()}
-    names = [COMMANDS, POLICIES, *sorted(map(events_for, subscribers))]
+    names = [COMMANDS, COMMANDS_LATER, POLICIES, *sorted(map(events_for, subscribers))]
     return [name for name in names if name.startswith(incomplete)]
 
 

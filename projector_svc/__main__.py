@@ -17,6 +17,7 @@ from kernel.tokens import open_tokens
 from kernel.upcasting import EventReader
 from kernel.updates import UpdateLog
 from kernel.worker_server import WorkerServer
+from projector_svc.announcing import Announcer
 from projector_svc.events import EventHandler
 from projector_svc.projecting import Projector
 from projector_svc.rebuild.rebuilding import Rebuilding
@@ -32,18 +33,19 @@ def subscriber_consumer(
     agreed = contract.load()
     reader = EventReader(agreed, upcasters.ALL)
     projections = [item for item in PROJECTIONS if agreed.views[item.view].subscriber == subscriber]
+    name = events_for(subscriber)
+    queue = storage.queue(name)
     handler = EventHandler(
         Projector(agreed, projections, reader, storage.events),
         Rows(storage.views, agreed),
         reader,
         CommitReader(storage.events),
-        UpdateLog(connect(settings), settings.prism_namespace).publish
+        Announcer(UpdateLog(connect(settings), settings.prism_namespace), queue)
         if subscriber == contract.ANNOUNCER
         else None,
         written([item.view for item in projections]),
     )
-    queue = events_for(subscriber)
-    return Consumer(storage.queue(queue), DeadLetters(storage, queue), handler)
+    return Consumer(queue, DeadLetters(storage, name), handler)
 
 
 def main() -> None:

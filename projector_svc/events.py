@@ -1,7 +1,7 @@
 """Handles messages of an events queue: project, save, tell; then they may be deleted."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from google.protobuf.message import Message as Event
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -21,7 +21,8 @@ from projector_svc.telemetry import tell_projected
 from projector_svc.written import Written
 
 logger = logging.getLogger(__name__)
-Announce = Callable[[Sequence[Delivery]], object]
+# As projector_svc.announcing.Announcer does.
+Announce = Callable[[Sequence[Delivery], Collection[str]], bool]
 # An event of a commit with the rows it belongs to.
 Step = tuple[Envelope, Event, list[Target]]
 # A commit with its events read.
@@ -34,7 +35,8 @@ class EventHandler:
     """A kernel.consumer.Handler. All rows of a batch are loaded at once and saved at once.
 
     With `announce`, every command's outcome and the views it changed are told once they are saved.
-    A repeat is told again: whoever died before telling must not leave anyone waiting.
+    A repeat is told again: whoever died before telling must not leave anyone waiting. So is a batch that
+    could not be told as it was saved, for clients had fetched anew meanwhile.
 
     Every generation that is written takes the batch; what is told is the live one's. One that turns up
     while the batch is saved takes it afterwards, before anything is told.
@@ -59,9 +61,30 @@ class EventHandler:
     def __call__(self, messages: Sequence[Message]) -> list[Unsettled]:
         """Projects all commits of the messages; leaves those that need an event that is not known here."""
         handled_at = now()
-        commits, dead = self._commits.read(messages)
+        commits, dead, debtors = self._commits.read(messages)
         unknown: dict[Place, UnknownType] = {}
         readable, failed = self._readable(commits, unknown)
+        while True:
+            deliveries, unsettled = self._save(readable)
+            projected = [commit for commit, _ in readable if _place(commit) not in unsettled]
+            tell_projected(self._projector.subscriber, projected, deliveries, handled_at.ToNanoseconds())
+            _note_stages(deliveries, handled_at, projected_at=now())
+            if self._announce is None or self._announce(deliveries, debtors):
+                break
+            debtors = set()
+        for commit, _ in readable:
+            error = unsettled.get(_place(commit))
+            if isinstance(error, UnknownType):
+                unknown[_place(commit)] = error
+            elif error:
+                failed.append(dead_commit(commit, error))
+        return [*dead, *failed, *leave_commits(messages, unknown)]
+
+    def _save(self, readable: Sequence[Readable]) -> tuple[list[Delivery], dict[Place, Exception]]:
+        """Applies commits to all generations that are written, and saves those.
+
+        Answers the deliveries to tell, and the commits that could not be applied.
+        """
         while True:
             names = {view: list(found) for view, found in self._written.names().items()}
             deliveries, unsettled, lost = self._project(readable, names)
@@ -73,18 +96,7 @@ class EventHandler:
             [item for item in readable if _place(item[0]) not in unsettled],
             {name for found in names.values() for name in found} - lost,
         )
-        for commit, _ in readable:
-            error = unsettled.get(_place(commit))
-            if isinstance(error, UnknownType):
-                unknown[_place(commit)] = error
-            elif error:
-                failed.append(dead_commit(commit, error))
-        projected = [commit for commit, _ in readable if _place(commit) not in unsettled]
-        tell_projected(self._projector.subscriber, projected, deliveries, handled_at.ToNanoseconds())
-        if self._announce and deliveries:
-            _note_stages(deliveries, handled_at, projected_at=now())
-            self._announce(deliveries)
-        return [*dead, *failed, *leave_commits(messages, unknown)]
+        return deliveries, unsettled
 
     def _catch_up(self, readable: Sequence[Readable], done: set[str]) -> dict[Place, Exception]:
         """Brings the generations that do not have the batch yet up to it, until none turns up any more.

@@ -7,6 +7,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from kernel.contract import Contract, View, aggregate_of, fill_from
+from kernel.errors import Poison
 from kernel.ports import EventStore, RowId
 from kernel.projection import Projection, Recorded
 from kernel.upcasting import EventReader
@@ -57,7 +58,8 @@ class Projector:
     def apply(
         self, target: Target, row: LiveRow, commit: Commit, envelope: Envelope, event: Message
     ) -> Iterator[Envelope]:
-        """Brings a row up to an event: drops a repeat, fills a gap from the event store.
+        """Brings a row up to an event: drops a repeat, fills a gap from the event store. Poison where that
+        does not have the event's commit.
 
         Yields the envelope of each event that the row has just taken in, the missed ones first.
         """
@@ -80,7 +82,8 @@ class Projector:
                     if target.projection.row(event) == (row.id.partition, row.id.key):
                         yield self._step(target, row, earlier.number, envelope, event)
             if earlier.number >= commit.number:
-                break
+                return
+        raise Poison(f"commit {commit.number} of {commit.stream!r} is ahead of its stream, which has no such")
 
     def _step(
         self, target: Target, row: LiveRow, number: int, envelope: Envelope, event: Message

@@ -10,9 +10,14 @@ from google.protobuf.message import Message
 from kernel.contract import Contract
 from kernel.generations import view_of
 from kernel.ports import Row, RowId, ViewStore
+from kernel.stored import read_row
 from prism.envelope.v1.envelope_pb2 import Envelope, Progress, ViewRow
 
+# What the cache holds, in small rows; a large one counts as so many of them.
 CACHED_ROWS = 10_000
+SMALL_BYTES = 4 * 1024
+# Of a stream that a row follows.
+PROGRESS_BYTES = 200
 
 
 @dataclass(slots=True)
@@ -32,6 +37,12 @@ class LiveRow:
         version, _ = self.progress.get(envelope.stream, (0, 0))
         return envelope.version <= version
 
+    @property
+    def weight(self) -> int:
+        """About what it takes in memory, in small rows."""
+        content: int = self.view.ByteSize()
+        return 1 + (content + PROGRESS_BYTES * len(self.progress)) // SMALL_BYTES
+
     def stored(self) -> bytes:
         """The row as the store keeps it: the same for the same view and progress, always."""
         row = ViewRow(data=self.view.SerializeToString(deterministic=True))
@@ -50,7 +61,9 @@ class Rows:
     def __init__(self, store: ViewStore, contract: Contract) -> None:
         self._store = store
         self._views = contract.views
-        self._cache: LRUCache[RowId, LiveRow] = LRUCache(CACHED_ROWS)
+        self._cache: LRUCache[RowId, LiveRow] = LRUCache(
+            CACHED_ROWS, getsizeof=lambda row: min(row.weight, CACHED_ROWS)
+        )
 
     def load(self, ids: Iterable[RowId], *, new: bool = False) -> dict[RowId, LiveRow]:
         """The rows, new and empty ones where nothing is stored.
@@ -97,7 +110,7 @@ class Rows:
 
 
 def decode(stored: Row, message: type[Message]) -> LiveRow:
-    """A stored row as it was. DecodeError for bytes that are none."""
-    row = ViewRow.FromString(stored.data)
+    """A stored row as it was. Poison for bytes that are none."""
+    row, view = read_row(stored, message)
     progress = {stream: (item.version, item.number) for stream, item in row.progress.items()}
-    return LiveRow(stored.id, message.FromString(row.data), progress, stored.etag)
+    return LiveRow(stored.id, view, progress, stored.etag)

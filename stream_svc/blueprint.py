@@ -86,8 +86,6 @@ class StreamBlueprint(ServerSentEventsBlueprint):  # type: ignore[misc] # flask_
             return self._hub.subscribe(interest, after)
         except TooManyStreams:
             raise unavailable("TOO_MANY_STREAMS", "No further stream is served here.") from None
-        except Ended:
-            raise unavailable("ENDING", "The service ends: come back.") from None
 
     def _heartbeat(self, client: Subscription) -> bytes:
         # Read before the look at what waits: what is told up to here waits, or was taken.

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from threading import Condition
 
 from kernel.contract import Contract
@@ -11,9 +12,14 @@ from stream_svc.cursors import NOWHERE, Place, Position
 from stream_svc.items import Expanded, Item
 from stream_svc.ring import Reset, Ring
 from stream_svc.sse import SseMessage
-from stream_svc.subscription import Ended, Interest, Subscription
+from stream_svc.subscription import Interest, Subscription
 
 _resets = bound(SSE_RESETS)
+
+# Of the ring's capacity: as often the hub looks for clients that have fallen behind it.
+LOOKS = 100
+# How many replayed messages a client holds at most, beyond what is being sent to it.
+REPLAYED_AT_ONCE = 100
 
 
 class TooManyStreams(Exception):
@@ -23,8 +29,8 @@ class TooManyStreams(Exception):
 class Hub:
     """One ring and all clients of a process. Safe for threads; nothing waits for a client.
 
-    Entries are kept for `capacity`, and at most that many messages wait for one client. At most
-    `limit` clients subscribe at once.
+    At most `capacity` entries are kept, and nothing waits for a client that is not of them, give or take a
+    hundredth: one that has fallen behind starts over. At most `limit` clients subscribe at once.
     """
 
     def __init__(self, contract: Contract, limit: int, capacity: int = CAPACITY) -> None:
@@ -36,6 +42,7 @@ class Hub:
         self._ring = Ring(capacity, NOWHERE.epoch, NOWHERE.place)
         self._clients: set[Subscription] = set()
         self._by_address: dict[tuple[str, str], set[Subscription]] = {}
+        self._look_in = 0
         self._closed = False
 
     @property
@@ -61,17 +68,22 @@ class Hub:
                 self._ring.append(entry)
             message = reset(Reset.UPDATES_LOST, self._ring.end, len(self._clients))
             for client in self._clients:
-                client.start_over(message)
+                client.start_over((self._ring.end.place, message))
             self._moved.notify_all()
 
     def publish(self, entry: Expanded) -> None:
         """Adds the next entry of the epoch and hands its items to the clients that they are for."""
         with self._moved:
+            before = self._ring.end
+            self._ring.append(entry)
+            self._look_in -= 1
+            if self._look_in <= 0:
+                self._look_in = self._capacity // LOOKS
+                self._leave_behind(before)
             reached: set[Subscription] = set()
             for item in entry.items:
                 reached |= self._deliver(item)
             entry.delivered_at_ns, entry.clients = time.time_ns(), len(reached)
-            self._ring.append(entry)
             self._moved.notify_all()
 
     def find(self, command_id: str) -> Expanded | None:
@@ -82,18 +94,18 @@ class Hub:
     def subscribe(self, interest: Interest, after: Position | None) -> Subscription:
         """Subscribes a client from now on, or from a position: nothing is left out or comes twice.
 
-        Where the position is not known any more, a reset comes first. To be given back to
-        `unsubscribe`. Raises TooManyStreams, and Ended once the hub is closed.
+        Where the position is not known any more, a reset comes first. Once the hub is closed it has ended
+        already. To be given back to `unsubscribe`. Raises TooManyStreams.
         """
         with self._moved:
-            if self._closed:
-                raise Ended
-            if len(self._clients) >= self._limit:
+            if len(self._clients) >= self._limit and not self._closed:
                 raise TooManyStreams
-            client = Subscription(interest.addresses, self._replay(interest, after), self._capacity)
+            client = Subscription(interest.addresses, self._replay(interest, after, self._ring.end))
             self._clients.add(client)
             for address in client.addresses:
                 self._by_address.setdefault(address, set()).add(client)
+            if self._closed:
+                client.end()
             return client
 
     def unsubscribe(self, client: Subscription) -> None:
@@ -116,7 +128,7 @@ class Hub:
             self._moved.wait_for(lambda: self._closed or not self._ring.is_ahead(cursor), timeout_s)
 
     def close(self) -> None:
-        """Ends every subscription at once, and takes no new one."""
+        """Ends every subscription, at once or as soon as it begins."""
         with self._moved:
             self._closed = True
             for client in self._clients:
@@ -135,30 +147,49 @@ class Hub:
             rendered = rendered or item.render(self._contract)
             if rendered is None:
                 break
-            message = item.message(topic, rendered)
+            waiting = (item.position.place, item.message(topic, rendered))
             for client in clients:
-                if not client.put(message):
-                    client.start_over(reset(Reset.TOO_SLOW, self._ring.end) + message)
+                client.put(waiting)
             told |= clients
         return told
 
-    def _replay(self, interest: Interest, after: Position | None) -> Iterator[bytes]:
-        """What a client is sent first. Chosen now, rendered by whoever iterates."""
+    def _leave_behind(self, end: Position) -> None:
+        """Lets clients start over, from `end` on, for whom something waits that is not in the ring any more."""
+        for client in self._clients:
+            if client.is_behind(self._ring.floor):
+                client.start_over((end.place, reset(Reset.TOO_SLOW, end)))
+
+    def _replay(self, interest: Interest, after: Position | None, until: Position) -> Iterator[bytes]:
+        """What a client is sent first: what it missed up to `until`, where it subscribes."""
         if after is None:
             return iter(())
         if refusal := self._ring.refusal(after):
-            return iter([reset(refusal, self._ring.end)])
-        addresses = interest.addresses
-        chosen = (
-            (item, next((topic for topic in item.topics if (topic, item.owner) in addresses), None))
-            for item in self._ring.after(after.place)
-        )
-        return self._rendered([(item, topic) for item, topic in chosen if topic is not None])
+            return iter([reset(refusal, until)])
+        return self._replayed(interest.addresses, after, until)
 
-    def _rendered(self, chosen: Sequence[tuple[Item, str]]) -> Iterator[bytes]:
-        for item, topic in chosen:
-            if (rendered := item.render(self._contract)) is not None:
-                yield item.message(topic, rendered)
+    def _replayed(
+        self, addresses: frozenset[tuple[str, str]], after: Position, until: Position
+    ) -> Iterator[bytes]:
+        """Items of the ring, rendered by whoever iterates, for however long that takes."""
+        place = after.place
+        while True:
+            with self._moved:
+                if self._ring.end.epoch != after.epoch:
+                    # Another epoch: every client was told to start over.
+                    return
+                chosen, known = [], not self._ring.refusal(Position(after.epoch, place))
+                if known:
+                    found = self._ring.find_all(addresses, place, until.place)
+                    chosen = list(islice(found, REPLAYED_AT_ONCE))
+            if not known:
+                yield reset(Reset.TOO_SLOW, until)
+                return
+            if not chosen:
+                return
+            for item, topic in chosen:
+                if (rendered := item.render(self._contract)) is not None:
+                    yield item.message(topic, rendered)
+            place = chosen[-1][0].position.place
 
 
 def reset(reason: Reset, end: Position, clients: int = 1) -> bytes:

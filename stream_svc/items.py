@@ -72,6 +72,8 @@ class Expanded:
     position: Position
     items: tuple[Item, ...]
     command_id: str = ""
+    # In Redis, in bytes.
+    size: int = 0
     # When it was handed to clients, in nanoseconds since the epoch, and to how many. 0: it was not.
     delivered_at_ns: int = 0
     clients: int = 0
@@ -91,7 +93,7 @@ def expand(entry: Entry, contract: Contract) -> Expanded:
             Position(epoch, Place(end.milliseconds, end.sequence, index)), source, entry.delivery, contract
         )
     )
-    return Expanded(Position(epoch, end), tuple(items), entry.delivery.command_id)
+    return Expanded(Position(epoch, end), tuple(items), entry.delivery.command_id, entry.delivery.ByteSize())
 
 
 def _items(

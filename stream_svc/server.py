@@ -1,17 +1,17 @@
 """gunicorn, set up for streams: one worker process, and a thread for each open stream."""
 
+import signal
 import socket
+import time
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped] # gunicorn ships no types
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped] # gunicorn ships no types
-from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped] # gunicorn ships no types
 
-from kernel.broken_http import refuse
 from kernel.collector import calm_collector
+from kernel.http_worker import HttpWorker
 from kernel.settings import Settings
 from kernel.telemetry import tracing
 from kernel.telemetry.gunicorn_log import GunicornLogger
@@ -24,42 +24,37 @@ SPARE_CONNECTIONS = 128
 DRAIN_S = 6
 # After that a client that takes nothing counts as dead: its thread would be stuck in a write for ever.
 STUCK_MS = 30_000
+# What the kernel holds for a client beside what waits here; it doubles it.
+SEND_BUFFER_BYTES = 128 * 1024
 
 
-class StreamWorker(ThreadWorker):  # type: ignore[misc] # the same
-    """gunicorn's worker of threads, which ends open streams when it ends: by themselves they never would."""
+class StreamWorker(HttpWorker):
+    """A worker whose connections end when their clients take nothing."""
 
     def init_process(self) -> None:
         """Runs in the worker process, from its start to its end."""
         for listener in self.sockets:
-            # Accepted connections inherit it. Linux only.
+            # Accepted connections inherit both. The second is Linux's alone.
+            listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
             if option := getattr(socket, "TCP_USER_TIMEOUT", None):
                 listener.sock.setsockopt(socket.IPPROTO_TCP, option, STUCK_MS)
         super().init_process()
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGTERM."""
-        super().handle_exit(sig, frame)
-        # On the main loop: a signal may have come while this thread held one of our locks.
-        self.method_queue.defer(self.app.end_streams)
 
-    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGINT and SIGQUIT: like SIGTERM, for gunicorn's quick way waits for every thread all the same."""
-        self.handle_exit(sig, frame)
+class Master(Arbiter):  # type: ignore[misc] # the same
+    """gunicorn's master process, whose worker ends before the next one starts: both want the gRPC port."""
 
-    def handle_error(self, req: object, client: socket.socket, addr: object, exc: BaseException) -> None:
-        """Answers a request that never reached the application, and closes."""
-        refuse(client, exc)
-
-    def is_parent_alive(self) -> bool:
-        """False, and the end of every stream, when the master process is gone."""
-        alive: bool = super().is_parent_alive()
-        if not alive:
-            self.app.end_streams()
-        return alive
+    def handle_hup(self) -> None:
+        """SIGHUP: a new worker. Clients wait in the queue of the port meanwhile."""
+        ends = time.monotonic() + DRAIN_S
+        self.kill_workers(signal.SIGTERM)
+        while self.WORKERS and time.monotonic() < ends:
+            time.sleep(0.05)
+            self.reap_workers()
+        self.kill_workers(signal.SIGKILL)
 
 
-class Server(BaseApplication):  # type: ignore[misc] # the same
+class Server(BaseApplication):  # type: ignore[misc] # gunicorn ships no types
     """gunicorn's application. `make_service` is called in the worker process."""
 
     def __init__(self, settings: Settings, make_service: Callable[[Settings], Service] = Service) -> None:
@@ -94,8 +89,8 @@ class Server(BaseApplication):  # type: ignore[misc] # the same
         self._service = self._make_service(self._settings)
         return self._service.app
 
-    def end_streams(self) -> None:
-        """Ends every stream of this process."""
+    def drain(self) -> None:
+        """Ends every stream of this process: by themselves they never would."""
         if self._service:
             self._service.end_streams()
 
@@ -115,4 +110,4 @@ class Server(BaseApplication):  # type: ignore[misc] # the same
 
 def serve(settings: Settings, make_service: Callable[[Settings], Service] = Service) -> None:
     """Serves until SIGTERM or SIGINT; ends the process."""
-    Arbiter(Server(settings, make_service)).run()
+    Master(Server(settings, make_service)).run()

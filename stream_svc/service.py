@@ -54,7 +54,11 @@ class Service:
         self._grpc.start()
 
     def end_streams(self) -> None:
-        """Ends every stream, so that its client comes back elsewhere; takes no new one. Does not block."""
+        """Ends every stream, at once or as soon as it is opened, so that its client comes back elsewhere.
+
+        Does not block.
+        """
+        self._grpc.retire()
         self._hub.close()
         self._reader.end()
         self._departures.end()

@@ -1,5 +1,7 @@
 """A subscription: what waits to be sent to one client."""
 
+import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -7,6 +9,7 @@ from itertools import islice
 from queue import Empty, SimpleQueue
 
 from kernel.telemetry.metrics import SSE_MESSAGES
+from stream_svc.cursors import Place
 
 # What one write to a client carries at most.
 BATCH = 100
@@ -29,61 +32,75 @@ class Ended(Exception):
     """There will be no more messages: the service ends, and the client shall come back."""
 
 
+# A message and its place: one object, whoever it waits for.
+Waiting = tuple[Place, bytes]
+
+
 class Subscription:
     """The messages for one client, in order: the hub puts them, the client's thread takes them.
 
-    A replay comes first, rendered as it is taken. At most `limit` messages wait behind it.
+    A replay comes first, rendered as it is taken. What waits is bounded by the hub, which lets a client start
+    over that has fallen behind the ring: so whatever waits, for however many, is of the ring's entries.
     """
 
-    def __init__(self, addresses: frozenset[tuple[str, str]], replay: Iterator[bytes], limit: int) -> None:
+    def __init__(self, addresses: frozenset[tuple[str, str]], replay: Iterator[bytes]) -> None:
         self.addresses = addresses
         self._replay = replay
-        self._limit = limit
-        # SimpleQueue is made of C: a message wakes its thread in microseconds, idle threads cost nothing.
-        self._messages: SimpleQueue[bytes] = SimpleQueue()
+        self._waiting: deque[Waiting] = deque()
+        # SimpleQueue is made of C: it wakes a thread in microseconds, idle threads cost nothing. It holds a
+        # token while something waits, and perhaps one more.
+        self._bell: SimpleQueue[None] = SimpleQueue()
         self._ended = False
 
-    def put(self, message: bytes) -> bool:
-        """Adds a message; False when too many wait. Never blocks."""
-        if self._messages.qsize() >= self._limit:
-            return False
-        self._messages.put(message)
-        return True
+    def put(self, waiting: Waiting) -> None:
+        """Adds a message. Never blocks. For the hub, which calls this and `start_over` one at a time."""
+        self._waiting.append(waiting)
+        if self._bell.empty():
+            self._bell.put(None)
 
-    def start_over(self, message: bytes) -> None:
+    def start_over(self, waiting: Waiting) -> None:
         """Drops what waits (but for what is being taken right now) and goes on with a message."""
-        dropped, self._messages = self._messages, SimpleQueue()
-        self._messages.put(message)
-        # Wakes a taker, who then looks at the new queue.
-        dropped.put(b"")
+        self._waiting.clear()
+        self.put(waiting)
+
+    def is_behind(self, floor: Place) -> bool:
+        """Whether something waits that is no newer than a place."""
+        try:
+            return self._waiting[0][0] <= floor
+        except IndexError:
+            return False
 
     def end(self) -> None:
         """Lets `take` raise Ended from now on; what waits is replayed when the client comes back."""
         self._ended = True
-        self._messages.put(b"")
+        self._bell.put(None)
 
     @property
     def idle(self) -> bool:
         """True when nothing waits. For the taker."""
-        return self._messages.empty()
+        return not self._waiting
 
     def take(self, timeout_s: float) -> bytes:
         """The next messages, up to BATCH; empty when none came in time. Ended when there will be none."""
-        replayed = list(islice(self._replay, BATCH))
-        SSE_MESSAGES.inc(len(replayed))
-        taken = b"".join(replayed) or self._next(timeout_s)
+        taken = list(islice(self._replay, BATCH)) or self._next(timeout_s)
+        SSE_MESSAGES.inc(len(taken))
         if self._ended:
             raise Ended
-        return taken
+        return b"".join(taken)
 
-    def _next(self, timeout_s: float) -> bytes:
-        messages = self._messages
-        taken = []
-        with suppress(Empty):
-            taken.append(messages.get(timeout=max(0.0, timeout_s)))
-            while len(taken) < BATCH:
-                taken.append(messages.get_nowait())
-        SSE_MESSAGES.inc(sum(map(bool, taken)))
-        if any(taken) or messages is self._messages:
-            return b"".join(taken)
-        return self._next(timeout_s)
+    def _next(self, timeout_s: float) -> list[bytes]:
+        ends = time.monotonic() + timeout_s
+        taken: list[bytes] = []
+        # A token may be of a message that is taken already.
+        while not taken and not self._ended:
+            try:
+                self._bell.get(timeout=max(0.0, ends - time.monotonic()))
+            except Empty:
+                break
+            # IndexError: that is all, or the rest was dropped just now.
+            with suppress(IndexError):
+                while len(taken) < BATCH:
+                    taken.append(self._waiting.popleft()[1])
+        if self._waiting:
+            self._bell.put(None)
+        return taken

@@ -1,7 +1,11 @@
 """A real Redis of the tests' own."""
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from redis import Redis
 
 from dev.ports import PortBlock
 from dev.probes import listens
@@ -30,6 +34,18 @@ class RedisServer:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    @contextmanager
+    def out_of_reach(self) -> Iterator[None]:
+        """It drops all connections and takes none while the block runs, and keeps what it knows."""
+        with Redis.from_url(self.url, single_connection_client=True) as own:
+            own.config_set("port", 0)
+            own.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            try:
+                yield
+            finally:
+                own.config_set("port", self._port)
+        eventually(lambda: listens(f"127.0.0.1:{self._port}"))
 
     def close(self) -> None:
         """Stops it for good."""

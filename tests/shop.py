@@ -1,7 +1,7 @@
 """The whole shop in one process, without threads: the real handlers over a real engine, step by step."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import upcasters
 from domain_svc import shop as write_side
 from domain_svc.commands import CommandHandler
 from domain_svc.deciding import Decider
+from domain_svc.forwarding import forward_to
 from domain_svc.reacting import PolicyHandler
 from domain_svc.streams import Streams
 from domain_svc.subscribers import subscribers
@@ -25,11 +26,11 @@ from kernel.handler import DeadLetter, Handler, Left
 from kernel.packing import pack_commands
 from kernel.ports import RowId, Storage
 from kernel.publishing import publish
-from kernel.queues import POLICIES
+from kernel.queues import COMMANDS_LATER, POLICIES
 from kernel.upcasting import EventReader
 from prism.envelope.v1.envelope_pb2 import Commit, Delivery, Envelope, Outcome, ViewRow
 from projector_svc import shop as read_side
-from projector_svc.events import EventHandler
+from projector_svc.events import Announce, EventHandler
 from projector_svc.projecting import Projector
 from projector_svc.rows import Rows
 from projector_svc.written import Written
@@ -54,6 +55,7 @@ class Shop:
         self.failed: list[Outcome] = []
         self.handlers: dict[str, Handler] = {
             "commands": self.replica(),
+            COMMANDS_LATER: forward_to(storage.queue("commands"), lambda: None),
             POLICIES: self.reactor(),
             **{f"events-{name}": self.projector(name) for name in SUBSCRIBERS},
         }
@@ -77,11 +79,14 @@ class Shop:
             reader(known),
             CommitReader(self.storage.events),
             self.storage.queue("commands"),
+            self.storage.queue(COMMANDS_LATER),
             lambda: None,
         )
 
-    def projector(self, subscriber: str, known: Contract = CONTRACT) -> EventHandler:
-        """A projector's handler of one subscriber, with a cache of its own."""
+    def projector(
+        self, subscriber: str, known: Contract = CONTRACT, announce: Announce | None = None
+    ) -> EventHandler:
+        """A projector's handler of one subscriber, with a cache of its own. Tells `deliveries`, or `announce`."""
         projections = [
             item for item in read_side.PROJECTIONS if CONTRACT.views[item.view].subscriber == subscriber
         ]
@@ -90,9 +95,14 @@ class Shop:
             Rows(self.storage.views, known),
             reader(known),
             CommitReader(self.storage.events),
-            self.deliveries.extend if subscriber == contract.ANNOUNCER else None,
+            (announce or self.announce) if subscriber == contract.ANNOUNCER else None,
             Written([item.view for item in projections], Pointers(self.storage.views), self.stamps),
         )
+
+    def announce(self, deliveries: Sequence[Delivery], debtors: Collection[str]) -> bool:
+        """Stands for Redis."""
+        self.deliveries += deliveries
+        return True
 
     def publish(self, commits: Sequence[Commit]) -> None:
         """Sends commits to every subscriber, as a domain service does."""

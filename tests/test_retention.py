@@ -13,8 +13,8 @@ from pathlib import Path
 from prometheus_client import REGISTRY
 from redis import Redis
 
-from kernel.queues import COMMANDS, POLICIES, events_for
-from kernel.updates import CAPACITY, UpdateLog
+from kernel.queues import COMMANDS, COMMANDS_LATER, POLICIES, events_for
+from kernel.updates import CAPACITY, Published, UpdateLog
 from prism.envelope.v1.envelope_pb2 import CommandMessage, Delivery, Envelope
 from tests.edge.client import Edge, settings_for
 from tests.shop import CONTRACT, SUBSCRIBERS
@@ -61,7 +61,7 @@ def test_every_test_that_the_page_names_exists() -> None:
 
 
 def test_every_view_and_every_queue_is_on_the_page() -> None:
-    queues = {COMMANDS, POLICIES, *map(events_for, SUBSCRIBERS)}
+    queues = {COMMANDS, COMMANDS_LATER, POLICIES, *map(events_for, SUBSCRIBERS)}
     assert {*CONTRACT.views, *queues} <= first_cells()
 
 
@@ -84,7 +84,8 @@ def test_the_updates_are_capped(redis_url: str) -> None:
     namespace = f"t{uuid.uuid4().hex}"
     log = UpdateLog(redis, namespace)
     for _ in range(2):
-        assert log.publish([Delivery(command_id="c")] * (CAPACITY // 2 + 500))
+        deliveries = [Delivery(command_id="c")] * (CAPACITY // 2 + 500)
+        assert log.publish_facts(deliveries) is Published.DONE
     # Redis trims whole nodes, of 100 entries.
     assert CAPACITY <= redis.xlen(f"{namespace}:updates") <= CAPACITY + 100
     redis.delete(f"{namespace}:updates", f"{namespace}:epoch")

@@ -60,6 +60,8 @@ class Drain:
     commands: int
     decided_per_s: float
     projected_per_s: float
+    # Each process by moment: before, with the backlog in each service's queues, and after.
+    memory: dict[str, list[Memory]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +195,18 @@ def measure_drain(subject: Subject, requests: int) -> Drain:
     """Fills the queue with everything paused, then lets one service after the other go on."""
     subject.one_by_one([shop.add_item(cart_id, shop.PRODUCTS[0]) for cart_id in DRAIN_CARTS])
     subject.settle()
+    memory = {"before": subject.memory()}
     for service in ("domain_svc", "projector_svc"):
         subject.pause(service)
     done = flood(subject, DRAIN_CARTS, seconds=DRAINED_WITHIN_S, a_request=BATCH, at_most=requests)
-    decided_s, projected_s = (drained_s(subject, service) for service in ("domain_svc", "projector_svc"))
-    return Drain(done.commands, round(done.commands / decided_s, 1), round(done.commands / projected_s, 1))
+    memory["accepted"] = subject.memory()
+    decided_s = drained_s(subject, "domain_svc")
+    memory["decided"] = subject.memory()
+    projected_s = drained_s(subject, "projector_svc")
+    memory["projected"] = subject.memory()
+    return Drain(
+        done.commands, round(done.commands / decided_s, 1), round(done.commands / projected_s, 1), memory
+    )
 
 
 def drained_s(subject: Subject, service: str) -> float:

@@ -75,6 +75,7 @@ def engines(found: Sequence[Engine]) -> None:
     for engine in found:
         calls_of(engine)
         processor_of(engine)
+        backlog_of(engine)
         memory_of(engine)
 
 
@@ -219,6 +220,21 @@ def processor_of(engine: Engine) -> None:
         table.add_column(title, justify="right")
     for program in next(iter(columns.values())):
         table.add_row(program, *(str(column[program]) for column in columns.values()))
+    console.print(table)
+
+
+def backlog_of(engine: Engine) -> None:
+    """Memory of each process while a backlog goes from service to service."""
+    if engine.drain is None:
+        return
+    moments = engine.drain.memory
+    title = f"{engine.name}: RSS with a backlog of {engine.drain.commands} commands, MiB"
+    table = Table(title=title, title_justify="left")
+    table.add_column("process", no_wrap=True)
+    for moment in moments:
+        table.add_column(moment, justify="right")
+    for processes in zip(*moments.values(), strict=True):
+        table.add_row(processes[0].process, *(f"{process.rss_mib:.0f}" for process in processes))
     console.print(table)
 
 

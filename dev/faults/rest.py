@@ -13,14 +13,15 @@ from kernel import dead_letters
 from kernel.errors import StorageUnavailable
 from kernel.generations import LiveNames
 from kernel.ports import RowId, Storage
-from kernel.queues import COMMANDS, POLICIES, events_for
+from kernel.queues import COMMANDS, COMMANDS_LATER, POLICIES, events_for
 from prism.envelope.v1.envelope_pb2 import Commit, DeadLetter, Outcome
 
 # A killed consumer's messages come back after 30 s; twice, where whoever received them next died, too.
 PATIENCE_S = 180.0
 # So long nothing may happen, before it counts as rest.
 QUIET_S = 2.0
-QUEUES = (COMMANDS, POLICIES, *sorted({events_for(view.subscriber) for view in CONTRACT.views.values()}))
+SUBSCRIBERS = {view.subscriber for view in CONTRACT.views.values()}
+QUEUES = (COMMANDS, COMMANDS_LATER, POLICIES, *sorted(map(events_for, SUBSCRIBERS)))
 STATUS = {"APPLIED": Outcome.APPLIED, "REJECTED": Outcome.REJECTED}
 
 

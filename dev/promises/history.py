@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from google.protobuf.message import Message
@@ -96,8 +96,6 @@ class History:
     appended_at: Mapping[str, Sequence[float]]
     # Commands that were refused because "nothing was accepted", and never sent again: by id, what they were.
     given_up: Mapping[str, str]
-    # Rows that no screen is held to, by view and key.
-    excused: Collection[tuple[str, str]] = field(default=frozenset())
     # How far apart the clocks of two services may be.
     clocks_apart_s: float = 0.001
 

@@ -69,7 +69,7 @@ def screens_show_what_is_stored(history: History) -> Iterator[str]:
         yield from (f"{who}: {complaint}" for complaint in screen.complaints)
         stored = stored_views(history.rows, screen.subject, screen.topics)
         for row in sorted(stored.keys() | screen.shown.keys()):
-            if stored.get(row) != screen.shown.get(row) and row not in history.excused:
+            if stored.get(row) != screen.shown.get(row):
                 yield f"{who} shows {row} as {screen.shown.get(row)}, stored is {stored.get(row)}"
         if "commands" in screen.topics:
             for accepted in history.accepted:

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with planted:
         if options.digest:
             for seed in options.seeds:
-                print(seed, run(plan_of(seed, strict=options.strict), history=True).digest())
+                print(seed, run(plan_of(seed), history=True).digest())
             return 0
         return run_seeds(options)
 
@@ -38,7 +38,7 @@ def run_seeds(options: argparse.Namespace) -> int:
     """Runs them; tells of the first that failed all that helps."""
     tally = campaign.Tally()
     with progress(len(options.seeds)) as advance:
-        for verdict in campaign.judge_all(options.seeds, options.jobs, options.strict):
+        for verdict in campaign.judge_all(options.seeds, options.jobs):
             tally.add(verdict)
             advance()
             if len(tally.failed) >= MAX_SHOWN:
@@ -60,7 +60,7 @@ def run_seeds(options: argparse.Namespace) -> int:
 
 def tell(seed: int, options: argparse.Namespace) -> None:
     """Prints the shortest history of a failing seed that is found in a while, and how to see it again."""
-    result = run(plan_of(seed, strict=options.strict))
+    result = run(plan_of(seed))
     plan = result.plan if options.whole else shrinking.shrink(result, options.shrink_s)
     shortest = run(plan, history=True)
     how = "as it is" if options.whole else "the shortest history found"
@@ -73,8 +73,8 @@ def tell(seed: int, options: argparse.Namespace) -> None:
     print()
     for broken in shortest.wrong:
         print(f"BROKEN {broken}")
-    flags = ["--strict"] * options.strict + [f"--mutant {options.mutant}"] * bool(options.mutant)
-    print(f"\nReplay: {' '.join(['python -m dev.simulation --seeds', str(seed), *flags])}")
+    planted = f" --mutant {options.mutant}" if options.mutant else ""
+    print(f"\nReplay: python -m dev.simulation --seeds {seed}{planted}")
 
 
 def show_history(result: Result, limit: int) -> None:
@@ -132,7 +132,6 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m dev.simulation", description=__doc__)
     made.add_argument("--seeds", type=seeds, default=seeds(DEFAULT_SEEDS), help="17, or 0:2000")
     made.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: processors)")
-    made.add_argument("--strict", action="store_true", help="check what is known not to hold yet, too")
     made.add_argument("--whole", action="store_true", help="tell the whole history, without shrinking")
     made.add_argument("--shrink-s", type=float, default=shrinking.BUDGET_S, help="time for shrinking")
     made.add_argument("--digest", action="store_true", help="print each seed's digest: its history's hash")

@@ -64,9 +64,9 @@ class Found:
     seconds: float
 
 
-def judge(seed: int, strict: bool = False) -> Verdict:
+def judge(seed: int) -> Verdict:
     """Runs a seed."""
-    result = run(plan_of(seed, strict=strict))
+    result = run(plan_of(seed))
     return Verdict(
         seed,
         tuple(dict.fromkeys(broken.promise for broken in result.wrong)),
@@ -77,17 +77,13 @@ def judge(seed: int, strict: bool = False) -> Verdict:
     )
 
 
-def judge_all(seeds: Sequence[int], jobs: int, strict: bool = False) -> Iterator[Verdict]:
+def judge_all(seeds: Sequence[int], jobs: int) -> Iterator[Verdict]:
     """Runs many seeds, in whatever order they get done."""
     if jobs == 1:
-        yield from (judge(seed, strict) for seed in seeds)
+        yield from map(judge, seeds)
         return
     with get_context("fork").Pool(jobs) as pool:
-        yield from pool.imap_unordered(_judge, [(seed, strict) for seed in seeds], chunksize=CHUNK)
-
-
-def _judge(job: tuple[int, bool]) -> Verdict:
-    return judge(*job)
+        yield from pool.imap_unordered(judge, seeds, chunksize=CHUNK)
 
 
 def search(mutant: Mutant, seeds: Iterable[int] = range(MUTANT_SEEDS)) -> Found:

@@ -5,28 +5,26 @@ That is: each announcement when it is made, what domain_svc and Redis answer, an
 
 from collections.abc import Iterator
 
-from dev.promises import CHECKS, broken, views
+from dev.promises import CHECKS, broken
 from dev.promises.history import CONTRACT, READER, Broken, History
 from dev.simulation import past
 from dev.simulation.asking import answers_are_right
 from dev.simulation.clients import Ledger
 from dev.simulation.edge import HttpEdge
-from dev.simulation.patching import SHORT_MEMORY
 from dev.simulation.processes import Site
 from dev.simulation.watchers import Watcher
 from domain_svc import shop as write_side
 from domain_svc.lookup import Lookup
 from domain_svc.streams import Streams
-from kernel import dead_letters, updates
+from kernel import dead_letters
 from kernel.contract import ANNOUNCER
-from kernel.ports import RowId
 from prism.envelope.v1.envelope_pb2 import Commit, DeadLetter, Delivery, Outcome, Update, ViewRow
 from projector_svc import shop as read_side
 from projector_svc.projecting import Projector
 
 
-def history_of(site: Site, ledger: Ledger, watchers: list[Watcher], late: set[tuple[str, str]]) -> History:
-    """A run at rest. Screens are not held to `late` rows, of which an older state was told."""
+def history_of(site: Site, ledger: Ledger, watchers: list[Watcher]) -> History:
+    """A run at rest."""
     events = site.storage.events
     return History(
         commits={
@@ -43,20 +41,15 @@ def history_of(site: Site, ledger: Ledger, watchers: list[Watcher], late: set[tu
         waiting={name: len(queue.messages) for name, queue in site.storage.queues.items()},
         appended_at=events.appended_at,
         given_up=ledger.given_up,
-        excused=late,
     )
 
 
-def broken_promises(
-    site: Site, ledger: Ledger, watchers: list[Watcher], late: set[tuple[str, str]], *, strict: bool
-) -> list[Broken]:
-    """All that is wrong, causes before what follows from them. What is known not to hold yet: with `strict`."""
-    history = history_of(site, ledger, watchers, set() if strict else late)
+def broken_promises(site: Site, ledger: Ledger, watchers: list[Watcher]) -> list[Broken]:
+    """All that is wrong, causes before what follows from them."""
+    history = history_of(site, ledger, watchers)
     found = [Broken("receipts are kept", problem) for problem in ledger.problems]
     found += [Broken("lost updates are owned up to", problem) for problem in site.redis.problems]
     found += [Broken("whoever waited sees it", complaint) for complaint in site.complaints]
-    excused = not strict and (site.redis.owing or site.redis.forgotten)
-    checks = [check for check in CHECKS if not (excused and check is views.screens_show_what_is_stored)]
 
     def outcomes_can_be_asked_for(history: History) -> Iterator[str]:
         return _unanswered(site, history)
@@ -68,7 +61,7 @@ def broken_promises(
         return _set_aside(site)
 
     checks = [
-        *checks,
+        *CHECKS,
         only_what_is_foreign_is_set_aside,
         outcomes_can_be_asked_for,
         *[the_edge_answers_what_is_stored] * site.http,
@@ -120,8 +113,9 @@ class Announcements:
 
     def __init__(self, site: Site) -> None:
         self.problems: list[str] = []
-        self.late: set[tuple[str, str]] = set()
         self._site = site
+        # By row and epoch: the latest state that was told.
+        self._told: dict[str, dict[int, int]] = {}
         projections = [p for p in read_side.PROJECTIONS if CONTRACT.views[p.view].subscriber == ANNOUNCER]
         self._projector = Projector(CONTRACT, projections, READER, site.storage.events)
 
@@ -129,9 +123,8 @@ class Announcements:
         """An entry was added just now."""
         delivery = Delivery.FromString(entry)
         outcome = delivery.outcome
-        # A reader forgets what it told when an epoch begins, and when its memory was too short for a pause.
-        if self._site.redis.epochs > 1 or updates.CAPACITY <= SHORT_MEMORY:
-            self.late |= {row_of(update) for update in delivery.updates if self._is_late(update)}
+        for update in delivery.updates:
+            self._check_order(update)
         if not delivery.HasField("outcome"):
             return
         if outcome.status == Outcome.FAILED:
@@ -154,15 +147,10 @@ class Announcements:
                         f"{target.row_id.key} showed {envelope.id}"
                     )
 
-    def _is_late(self, update: Update) -> bool:
-        """Whether the row has moved on since the state that is told."""
-        view, key = row_of(update)
-        partition = "catalogue" if view == "product" else key
-        data = self._site.storage.views.rows.get(RowId(view, partition, key), (b"", ""))[0]
-        return update.revision < sum(item.version for item in ViewRow.FromString(data).progress.values())
-
-
-def row_of(update: Update) -> tuple[str, str]:
-    """The view and key of the row that an update tells of: its first topic is made of them."""
-    view, _, key = update.topics[0].partition("/")
-    return view, key
+    def _check_order(self, update: Update) -> None:
+        """Within an epoch the stream's reader knows what is older; who fetched anew has seen what was before."""
+        row, epoch = update.topics[0], self._site.redis.epochs
+        told = self._told.setdefault(row, {})
+        if any(update.revision < revision for before, revision in told.items() if before < epoch):
+            self.problems.append(f"{row} was told as it had been before the epoch began")
+        told[epoch] = max(told.get(epoch, 0), update.revision)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from google.protobuf.message import DecodeError
 
+from kernel.queues import COMMANDS, COMMANDS_LATER
 from prism.envelope.v1.envelope_pb2 import CommandMessage, Commit, CommitMessage, Outcome
 
 
@@ -26,7 +27,7 @@ def commit(item: Commit) -> str:
 
 def _body(queue: str, body: bytes) -> str:
     try:
-        if queue == "commands":
+        if queue in (COMMANDS, COMMANDS_LATER):
             found = CommandMessage.FromString(body).commands
             return ", ".join(f"{item.type.rpartition('.')[2]} {item.stream}" for item in found)
         entries = CommitMessage.FromString(body).commits

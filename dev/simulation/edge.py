@@ -157,13 +157,14 @@ class _Outcomes(Outcomes):
 
     def __init__(self, site: Site, memory: EdgeMemory) -> None:
         self._memory = memory
-        self._board = self._waiting_board = OutcomeBoard(memory.quick, site.settings.prism_namespace)
-        self._turns = threading.Semaphore(3)
+        self._draining = threading.Event()
+        self._board = OutcomeBoard(memory.quick, site.settings.prism_namespace)
+        self._turns, self._next = threading.Semaphore(3), threading.Lock()
         store = site.storage.events
         self._lookup = Lookup(store, Streams(store, write_side.AGGREGATES, READER, exclusive=False))
         self._stub: Any = self
 
-    def GetOutcome(self, request: Any, timeout: float) -> Outcome:  # noqa: ANN401 # as the stub's
+    def GetOutcome(self, request: Any, **patience: object) -> Outcome:  # noqa: ANN401 # as the stub's
         """As domain_svc answers."""
         try:
             outcome = self._lookup.outcome(request.stream, request.command_id)

@@ -21,6 +21,7 @@ class Fault(StrEnum):
     DIED_BEFORE = "the process died before it took effect"
     DIED_AFTER = "the process died after it took effect"
     FROZEN = "the process stood still for a while"
+    FLUSHED = "slow to take effect, and Redis lost its memory meanwhile"
 
 
 class Weather(StrEnum):
@@ -29,13 +30,14 @@ class Weather(StrEnum):
     REDIS_GONE = "Redis is out of reach"
     REDIS_FLUSHED = "Redis lost its memory"
     REDIS_RESTARTED = "Redis is out of reach, and comes back empty"
+    REDIS_OUTLIVES = "Redis is out of reach; it comes back when all projectors have been killed"
     STORAGE_GONE = "storage refuses everything"
     PAUSED = "a consumer is paused"
     READER_PAUSED = "a reader of the updates is paused"
     KILLED = "a process is killed"
 
 
-ALWAYS_POSSIBLE = frozenset(set(Fault) - {Fault.PARTIAL, Fault.TWICE, Fault.EARLY})
+ALWAYS_POSSIBLE = frozenset(set(Fault) - {Fault.PARTIAL, Fault.TWICE, Fault.EARLY, Fault.FLUSHED})
 # How long the slow are slow, in seconds: from a moment to beyond a message's visibility timeout.
 DELAYS_S = (0.2, 2.0, 11.0, 35.0, 70.0)
 
@@ -116,8 +118,15 @@ def draw_rates(dice: random.Random) -> dict[Fault, float]:
     return {fault: scale * dice.uniform(0.2, 1) * _SHARE.get(fault, 1.0) for fault in chosen}
 
 
-# A death or a standstill disturbs more than a lost answer.
-_SHARE = {Fault.DIED_BEFORE: 0.3, Fault.DIED_AFTER: 0.3, Fault.FROZEN: 0.3, Fault.LATE: 0.5, Fault.SLOW: 0.5}
+# A death or a standstill disturbs more than a lost answer; a flush makes good what went wrong before it.
+_SHARE = {
+    Fault.DIED_BEFORE: 0.3,
+    Fault.DIED_AFTER: 0.3,
+    Fault.FROZEN: 0.3,
+    Fault.LATE: 0.5,
+    Fault.SLOW: 0.5,
+    Fault.FLUSHED: 2.0,
+}
 
 
 def draw_weather(dice: random.Random, lasts_s: float) -> list[Spell]:

@@ -34,14 +34,15 @@ from kernel.consumer import Consumer
 from kernel.errors import StorageUnavailable
 from kernel.policy import Policy, Send
 from kernel.publishing import Subscriber
-from kernel.updates import UpdateLog
+from kernel.updates import Published, UpdateLog
 from prism.cart.v1.commands_pb2 import AddItemToCart, CheckOutCart
 from prism.cart.v1.events_pb2 import ItemQuantityChanged
 from prism.order.v1.commands_pb2 import EndPaymentWindow, NoteStockReserved, PayOrder
 from prism.order.v1.events_pb2 import OrderCancelled, OrderConfirmed
 from prism.stock.v1.commands_pb2 import ReleaseStock, ReserveStock
 from prism.stock.v1.events_pb2 import StockReleased, StockReserved
-from projector_svc import events, projecting
+from projector_svc import announcing, events, projecting
+from projector_svc.announcing import Announcer
 from projector_svc.events import EventHandler
 from projector_svc.projecting import Projector
 from projector_svc.projections.cart import cart as cart_view
@@ -50,6 +51,7 @@ from projector_svc.projections.sales import sales as sales_view
 from projector_svc.rows import Rows
 from stream_svc.cursors import Position
 from stream_svc.hub import Hub
+from stream_svc.reader import Reader
 from stream_svc.repeats import Repeats
 
 # mypy: disable-error-code="no-untyped-def"
@@ -185,7 +187,7 @@ def _told_before_saved(original):
             return original(self, readable, names, live=live)
 
         def tell_and_save(rows):
-            announce(held)
+            announce(held, ())
             return save(rows)
 
         def apply(*about: Any):
@@ -205,11 +207,24 @@ def _nothing_is_forgotten(original):
 
 def _missed_updates_are_forgotten(original):
     def publish(self, deliveries):
-        original(self, deliveries)
+        published = original(self, deliveries)
         self._missed = False
-        return True
+        return Published.DONE if published is Published.MISSED else published
 
     return publish
+
+
+def _epochs_make_no_difference(original):
+    def publish(self, deliveries):
+        while (published := original(self, deliveries)) is Published.OUTDATED:
+            pass
+        return published
+
+    return publish
+
+
+def _only_own_debts_are_paid(original):
+    return lambda self, deliveries, debtors: original(self, deliveries, ())
 
 
 def _snapshots_without_commands(original):
@@ -354,6 +369,30 @@ MUTANTS = [
     Mutant(
         "missed-updates-hidden", "updates that Redis did not take begin no new epoch",
         UpdateLog, "publish", _missed_updates_are_forgotten,
+    ),
+    Mutant(
+        "debts-in-memory", "that updates were missed is remembered in memory alone",
+        Announcer, "_owe", lambda original: lambda self: None,
+    ),
+    Mutant(
+        "debts-of-the-dead", "what a process owed that has died is not paid",
+        Announcer, "__call__", _only_own_debts_are_paid,
+    ),
+    Mutant(
+        "debts-cover-for-ever", "once a process has owed an epoch, it keeps no other debt",
+        announcing, "COVERED_S", lambda original: 1e6,
+    ),
+    Mutant(
+        "told-into-any-epoch", "a state that was saved in one epoch is told into the next",
+        UpdateLog, "publish", _epochs_make_no_difference,
+    ),
+    Mutant(
+        "repeats-from-memory", "a repeat tells its row as this replica remembers it",
+        EventHandler, "_reload_repeated", lambda original: lambda self, readable, rows, names: {},
+    ),
+    Mutant(
+        "lost-memory-unnoticed", "the stream's reader does not look whether Redis lost its memory",
+        Reader, "_check_position", lambda original: lambda self: None,
     ),
     Mutant("repeats-told", "the stream tells repeats", Repeats, "is_new", lambda original: lambda self, item: True),
     # Rules.

@@ -38,6 +38,8 @@ class Network:
     history: list[Entry] | None = None
     # Why every call is refused now: nothing in here lets them through.
     gone: set[int] = field(default_factory=set)
+    # Has what is called lose its memory.
+    flush: Callable[[], None] = field(default=lambda: None)
     calls: int = 0
     # Calls that went wrong in any way.
     troubles: int = 0
@@ -101,7 +103,8 @@ class Network:
             self.note(what(), fault or "")
         if fault is Fault.FROZEN:
             actor.process.frozen_until = world.now + delay_s
-        world.sleep(actor.dice.expovariate(1 / MEAN_LATENCY_S) + (delay_s if fault is Fault.SLOW else 0))
+        slow = fault in (Fault.SLOW, Fault.FLUSHED)
+        world.sleep(actor.dice.expovariate(1 / MEAN_LATENCY_S) + (delay_s if slow else 0))
         if fault is Fault.DIED_BEFORE:
             self._die()
         if fault is Fault.REFUSED or self.gone:
@@ -109,6 +112,8 @@ class Network:
         if fault is Fault.PARTIAL:
             part()
             raise failure(True)
+        if fault is Fault.FLUSHED:
+            self.flush()
         result = effect()
         if fault is Fault.TWICE:
             result = effect()

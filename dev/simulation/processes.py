@@ -14,6 +14,7 @@ from dev.simulation.redis import SimulatedRedis
 from dev.simulation.storage import SimulatedStorage
 from dev.simulation.world import Actor, Process, World, surviving
 from edge.acceptance import Acceptance
+from edge.backlog import Backlog
 from edge.memory import Memory
 from kernel import consumer as kernel_consumer
 from kernel import contract, updates
@@ -38,7 +39,7 @@ class EdgeMemory(Memory):
     """The edge's Redis, simulated."""
 
     def __init__(self, server: SimulatedRedis) -> None:
-        self.quick = self.patient = cast("Redis", server)
+        self.quick = cast("Redis", server)
         self._away_until = 0.0
 
 
@@ -187,7 +188,7 @@ def start(site: Site, domains: int, projectors: int, streams: int) -> None:
 
     def domain_consumers() -> list[Consumer]:
         service = domain.DomainService(site.settings, storage)
-        return [service.commands, service.reactions]
+        return [service.commands, service.later, service.reactions]
 
     def written(views: Sequence[str]) -> Written:
         stamps = Stamps(cast("Redis", site.redis), site.settings.prism_namespace)
@@ -200,7 +201,7 @@ def start(site: Site, domains: int, projectors: int, streams: int) -> None:
         ]
 
     for number in range(domains):
-        ConsumerProcess(site, f"domain-{number}", domain_consumers, 2)
+        ConsumerProcess(site, f"domain-{number}", domain_consumers, 3)
     for number in range(projectors):
         ConsumerProcess(site, f"projector-{number}", projector_consumers, len(subscribers))
     for number in range(streams):
@@ -209,9 +210,11 @@ def start(site: Site, domains: int, projectors: int, streams: int) -> None:
 
 def acceptance(site: Site) -> Acceptance:
     """An edge's acceptance of commands, as a process that has just started has it."""
+    queue = site.storage.queue(COMMANDS)
     return Acceptance(
         EdgeMemory(site.redis),
         site.settings.prism_namespace,
-        site.storage.queue(COMMANDS),
+        queue,
         Bell(site.settings, "", COMMANDS),
+        Backlog(queue, 0),
     )

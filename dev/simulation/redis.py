@@ -32,7 +32,7 @@ class Memory:
 _NAMES = {
     updates._ADD: "add updates",
     updates._POSITION: "ask for the latest update",
-    updates._RENEW: "begin a new epoch",
+    updates._RENEW: "renew the epoch",
     idempotency._CLAIM: "claim the key",
 }
 
@@ -47,12 +47,11 @@ class SimulatedRedis:
         self.entries_added = 0
         # Who could not add entries, since the present epoch began: they have to begin a new one.
         self.owing: set[str] = set()
-        # Who of those died, and does not know it any more.
-        self.forgotten: set[str] = set()
         self.problems: list[str] = []
         # Readers that found nothing.
         self.waiting: list[Actor] = []
         self._network = network
+        network.flush = self.flush
         self._world = network.world
         # Told of every entry of the updates.
         self._on_entry = on_entry
@@ -74,10 +73,8 @@ class SimulatedRedis:
         self.wake_readers()
 
     def restarted(self, name: str) -> None:
-        """A projector's consumer began anew: it knows nothing of what it could not tell."""
-        if name in self.owing:
-            self.owing.remove(name)
-            self.forgotten.add(name)
+        """A projector's consumer began anew: what it could not tell is in a queue, if it was to be kept."""
+        self.owing.discard(name)
 
     def wake_readers(self) -> None:
         """Lets those that wait for an entry look again."""
@@ -99,11 +96,20 @@ class SimulatedRedis:
         """Runs a script at once."""
         name = self._world.current.name
         try:
-            return self._call(_NAMES.get(text, "script"), lambda: self._script(text, count, rest, name))
+            return self._call(
+                _NAMES.get(text, "script"),
+                lambda: self._script(text, count, rest, name),
+                # Elsewhere a flush changes nothing that the weather's would not.
+                POSSIBLE | {Fault.FLUSHED} if text == updates._ADD else POSSIBLE,
+            )
         except redis.exceptions.ConnectionError:
             if text == updates._ADD:
                 self.owing.add(name)
             raise
+
+    def set(self, key: str, value: str) -> None:
+        """SET, of the epoch."""
+        self._call("begin a new epoch", lambda: self._set(key, value.encode(), []))
 
     def delete(self, *keys: str) -> None:
         """DEL."""
@@ -174,8 +180,9 @@ class SimulatedRedis:
         return value if expires_at > self._world.now else None
 
     def _script(self, text: str, count: int, rest: Sequence[Bytes], name: str) -> Any:  # noqa: ANN401 # as redis-py
+        before = self.entries_added
         reply = scripts.run(text, [str(key) for key in rest[:count]], rest[count:], self.command)
-        if text == updates._ADD and name in self.owing:
+        if self.entries_added > before and name in self.owing:
             self.problems.append(f"{name} could not tell of updates, and began no new epoch")
         return reply
 
@@ -237,7 +244,6 @@ class SimulatedRedis:
         """An epoch begins: whoever follows fetches anew, and owes nobody anything."""
         self.epochs += 1
         self.owing.clear()
-        self.forgotten.clear()
         self.wake_readers()
 
     def _hash(self, key: str) -> dict[str, bytes]:
@@ -249,12 +255,12 @@ class SimulatedRedis:
     def _raw(self) -> list[tuple[bytes, dict[bytes, bytes]]]:
         return [(f"{id_[0]}-{id_[1]}".encode(), fields) for id_, fields in self.memory.entries]
 
-    def _call(self, what: str, effect: Callable[[], Any]) -> Any:  # noqa: ANN401 # as redis-py
+    def _call(self, what: str, effect: Callable[[], Any], possible: frozenset[Fault] = POSSIBLE) -> Any:  # noqa: ANN401 # as redis-py
         return self._network.call(
             lambda: f"redis: {what}",
             effect,
             lambda _: redis.exceptions.ConnectionError("simulated: redis"),
-            POSSIBLE,
+            possible,
         )
 
 

@@ -44,8 +44,6 @@ class Plan:
     http: bool = False
     # Injects exactly these faults into calls, instead of drawing them by their rates.
     script: Mapping[Place, Fault] | None = None
-    # Checks also what is known not to hold yet.
-    strict: bool = False
 
 
 @dataclass(slots=True)
@@ -72,7 +70,7 @@ class Result:
         return sha256(repr(self.history).encode()).hexdigest()
 
 
-def plan_of(seed: int, *, strict: bool = False) -> Plan:
+def plan_of(seed: int) -> Plan:
     """The plan that a seed makes."""
     dice = random.Random(f"{seed}/plan")  # noqa: S311 # chance, not a secret
     exclusive = dice.random() < 0.15
@@ -89,7 +87,6 @@ def plan_of(seed: int, *, strict: bool = False) -> Plan:
         streams=dice.choice((1, 2)),
         exclusive=exclusive,
         http=dice.random() < 0.3,
-        strict=strict,
     )
 
 
@@ -156,11 +153,15 @@ def _cast(number: int, spell: Spell, site: Site, to_redis: Network) -> None:
         if not site.network.faults.active:
             return
         site.network.note(f"{spell.kind}, for {spell.lasts_s:g} s", "weather")
-        if spell.kind in (Weather.REDIS_GONE, Weather.REDIS_RESTARTED):
+        if spell.kind in (Weather.REDIS_GONE, Weather.REDIS_RESTARTED, Weather.REDIS_OUTLIVES):
             to_redis.gone.add(number)
             world.sleep(spell.lasts_s)
             if spell.kind is Weather.REDIS_RESTARTED:
                 site.redis.flush()
+            if spell.kind is Weather.REDIS_OUTLIVES:
+                for process in site.workers:
+                    if process.name.startswith("projector"):
+                        world.kill(process)
             to_redis.gone.discard(number)
         elif spell.kind is Weather.REDIS_FLUSHED:
             site.redis.flush()
@@ -206,4 +207,4 @@ def _verdict(
         return [Broken("the shop comes to rest", f"only after {world.now - EPOCH_S:.0f} s")]
     # Announcements were made until now.
     told = [Broken("what is told is stored and shown", problem) for problem in announcements.problems]
-    return told + checks.broken_promises(site, ledger, watchers, announcements.late, strict=plan.strict)
+    return told + checks.broken_promises(site, ledger, watchers)

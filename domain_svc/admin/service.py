@@ -1,6 +1,5 @@
 """Shows operators streams as they are stored, and what became of commands, over gRPC."""
 
-import re
 from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import NoReturn
@@ -11,8 +10,9 @@ import msgspec
 from domain_svc.admin.consequences import Consequences, Memory, Traced
 from domain_svc.admin.history import History
 from kernel.admin.decoded import decoded
-from kernel.contract import Contract
+from kernel.contract import Contract, aggregate_of
 from kernel.errors import Poison, UnknownType
+from kernel.names import is_command_id, is_stream
 from kernel.outcomes import OutcomeBoard
 from kernel.upcasting import EventReader
 from prism.admin.v1 import streams_pb2, streams_pb2_grpc
@@ -26,8 +26,6 @@ MAX_REPUBLISHED = 1000
 # Sent together.
 REPUBLISHED_AT_ONCE = 20
 MAX_TRACED = 200
-_KEY = re.compile(r"[A-Za-z0-9_-]{1,128}")
-_COMMAND_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class StreamsService(streams_pb2_grpc.StreamsServicer):
@@ -123,7 +121,7 @@ class StreamsService(streams_pb2_grpc.StreamsServicer):
         """A command and what followed from it."""
         if request.stream:
             self._check_stream(request.stream, context)
-        if not _COMMAND_ID.fullmatch(request.command_id):
+        if not is_command_id(request.command_id):
             _refuse(context, "`command_id` has 1 to 64 letters, digits, hyphens and underscores")
         memory = Memory(self._board)
         first = self._consequences.find(request.stream, request.command_id, memory, context.is_active)
@@ -159,8 +157,7 @@ class StreamsService(streams_pb2_grpc.StreamsServicer):
             return shown
 
     def _check_stream(self, name: str, context: grpc.ServicerContext) -> None:
-        aggregate, _, key = name.partition("-")
-        if aggregate not in self._aggregates or not _KEY.fullmatch(key):
+        if aggregate_of(name) not in self._aggregates or not is_stream(name):
             _refuse(
                 context,
                 f"{name[:100]!r} is no stream: it is named `<aggregate>-<id>`, and the aggregates are "

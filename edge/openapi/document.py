@@ -8,7 +8,7 @@ from edge.commands import takes_empty_body
 from edge.descriptors import descriptor_of
 from edge.openapi.comments import comment
 from edge.openapi.fixed_paths import command_schemas, fixed_paths
-from edge.openapi.responses import HEADERS, json_answer, problem_answers, ref
+from edge.openapi.responses import HEADERS, SHARED_ANSWERS, answers_of_any, json_answer, problem_answers, ref
 from edge.openapi.schemas import Schemas, deprecation, describe, is_required, message_rules
 from kernel import VERSION
 from kernel.contract import Command, Contract, Query, Route
@@ -33,6 +33,7 @@ COMMAND_PROBLEMS = (
     problems.COMMAND_FAILED,
     problems.INTERNAL_ERROR,
     problems.QUEUE_UNAVAILABLE,
+    problems.BACKLOG_FULL,
     problems.ACCEPTANCE_UNKNOWN,
 )
 
@@ -49,6 +50,9 @@ def build_document(contract: Contract, *, dev: bool) -> Json:
             _add(paths, command.route, command_operation(command, command.route, schemas))
     for path, operations in fixed_paths(dev=dev).items():
         paths.setdefault(path, {}).update(operations)
+    for path, operations in paths.items():
+        for operation in operations.values():
+            operation["responses"] = answers_of_any("{" in path) | operation["responses"]
     return {
         "openapi": "3.1.0",
         "info": {"title": "Prism", "version": VERSION, "description": " ".join(ABOUT.split())},
@@ -57,6 +61,7 @@ def build_document(contract: Contract, *, dev: bool) -> Json:
         "components": {
             "schemas": dict(sorted(schemas.components.items())),
             "headers": HEADERS,
+            "responses": SHARED_ANSWERS,
             "parameters": PARAMETERS,
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
@@ -97,7 +102,9 @@ def query_operation(query: Query, schemas: Schemas) -> Json:
     texts = [_roles(query.roles), *message_rules(descriptor_of(query.message))]
     headers = ["StreamCursor"] + (["ETag"] if single else [])
     kinds = [problems.MALFORMED_REQUEST, problems.VALIDATION_FAILED, problems.INTERNAL_ERROR]
-    kinds += [problems.STORAGE_UNAVAILABLE] + ([problems.NOT_FOUND] if single else [])
+    kinds += [problems.STORAGE_UNAVAILABLE] + (
+        [problems.NOT_FOUND, problems.ROUTE_NOT_FOUND] if single else []
+    )
     if not query.public:
         kinds += [*problems.TOKEN_PROBLEMS] + ([problems.FORBIDDEN] if query.roles else [])
     operation: Json = {
@@ -140,6 +147,8 @@ def _query_parameters(query: Query, schemas: Schemas) -> list[Json]:
             "name": field.json_name,
             "in": "query",
             "required": is_required(field),
+            # `?pageSize=` asks for nothing in particular.
+            "allowEmptyValue": not is_required(field),
             "description": describe(field),
             "schema": schemas.parameter(field),
         }
@@ -158,7 +167,8 @@ PARAMETERS: Json = {
         "in": "header",
         "description": "Quoted or not; of this caller alone; kept for 24 hours. The same key and request "
         "again has no further effect and answers the same.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        # Printable ASCII; at its ends no space, for HTTP drops it.
+        "schema": {"type": "string", "maxLength": 255, "pattern": '^(?!""$)[!-~]([ -~]*[!-~])?$'},
     },
     "Prefer": {
         "name": "Prefer",
@@ -171,7 +181,7 @@ PARAMETERS: Json = {
         "in": "header",
         "description": 'Apply only at this version of the stream, as `"7"`; else rejected with '
         "`VERSION_MISMATCH`.",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "pattern": '^("[0-9]{1,9}"|[0-9]{1,9})$'},
     },
     "IfNoneMatch": {
         "name": "If-None-Match",

@@ -34,9 +34,9 @@ def fixed_paths(*, dev: bool) -> Json:
         "/readyz": {
             "get": _open(
                 "readyz",
-                "Whether the workers, storage and Redis answer.",
+                "Whether the edge, the workers, storage and Redis serve.",
                 json_answer(200, "All do.", _ref("Readiness"))
-                | json_answer(503, "One does not.", _ref("Readiness")),
+                | json_answer(503, "One does not, or is about to end.", _ref("Readiness")),
             )
         },
         "/metrics": {"get": METRICS},
@@ -166,6 +166,7 @@ BATCH: Json = {
             *problems.TOKEN_PROBLEMS,
             problems.RATE_LIMITED,
             problems.QUEUE_UNAVAILABLE,
+            problems.BACKLOG_FULL,
             problems.ACCEPTANCE_UNKNOWN,
         ),
     },
@@ -181,6 +182,7 @@ OUTCOME: Json = {
             *problems.TOKEN_PROBLEMS,
             problems.FORBIDDEN,
             problems.NOT_FOUND,
+            problems.ROUTE_NOT_FOUND,
             problems.INTERNAL_ERROR,
             problems.STORAGE_UNAVAILABLE,
         ),

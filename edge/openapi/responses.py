@@ -55,6 +55,12 @@ def _problem_answer(kinds: list[Kind], rejections: Sequence[str], status: int) -
     return answer
 
 
+def answers_of_any(has_path_fields: bool) -> Json:
+    """The answers that any operation may give: what HTTP itself forbids, and a path that is another route's."""
+    statuses = [name for name in SHARED_ANSWERS if has_path_fields or name != "404"]
+    return {status: ref("responses", status) for status in statuses}
+
+
 def _text(description: str) -> Json:
     return {"description": description, "schema": {"type": "string"}}
 
@@ -65,6 +71,7 @@ PROBLEM_HEADERS = {
     problems.KEY_IN_FLIGHT: ("RetryAfter",),
     problems.RATE_LIMITED: ("RetryAfter",),
     problems.QUEUE_UNAVAILABLE: ("RetryAfter",),
+    problems.BACKLOG_FULL: ("RetryAfter",),
     problems.ACCEPTANCE_UNKNOWN: ("RetryAfter",),
     problems.STORAGE_UNAVAILABLE: ("RetryAfter",),
 }
@@ -88,3 +95,10 @@ HEADERS: Json = {
     "StreamCursor": _text("Where the event stream goes on from this state. Absent: unknown."),
     "WWWAuthenticate": _text("`Bearer`."),
 }
+
+SHARED_ANSWERS = problem_answers(
+    # An id with a slash in it, or none.
+    problems.ROUTE_NOT_FOUND,
+    problems.URI_TOO_LONG,
+    problems.HEADERS_TOO_LARGE,
+)

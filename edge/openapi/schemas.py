@@ -24,6 +24,8 @@ _TYPES: dict[int, Schema] = {
     FieldDescriptor.TYPE_BYTES: {"type": "string", "contentEncoding": "base64"},
     FieldDescriptor.TYPE_DOUBLE: {"type": "number", "format": "double"},
 }
+_ABOVE_ZERO = re.compile(r"this\.(\w+) > 0")
+_DATE = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _LONG = {FieldDescriptor.TYPE_INT64, FieldDescriptor.TYPE_UINT64}
 
 
@@ -50,7 +52,12 @@ class Schemas:
         if name not in self.components:
             fields = [field for field in descriptor.fields if field.name not in without]
             self.components[name] = schema = _object(descriptor)
-            schema["properties"] = {f.json_name: self._field(f, request=True) for f in fields}
+            schema["properties"] = {
+                f.json_name: self._field(f, request=True)
+                if is_required(f)
+                else _or_null(self._field(f, request=True))
+                for f in fields
+            }
             schema["additionalProperties"] = False
             if required := [f.json_name for f in fields if is_required(f)]:
                 schema["required"] = required
@@ -67,10 +74,28 @@ class Schemas:
         if field.is_repeated:
             schema = {"type": "array", "items": schema}
         elif request:
-            schema |= constraints(field)
+            schema = self._above_zero(field, schema) | constraints(field)
+            if field.type in _LONG:
+                schema["pattern"] = _digits(schema)
         if text := describe(field):
             schema = schema | {"description": text}
         return schema | deprecation(field)
+
+    def _above_zero(self, field: FieldDescriptor, schema: Schema) -> Schema:
+        """The one rule over a message's field that a schema can state: `this.minor_units > 0`."""
+        matches = [_ABOVE_ZERO.fullmatch(rule.expression) for rule in _rules(field).cel]
+        inner = [
+            field.message_type.fields_by_name[match[1]] for match in matches if match and field.message_type
+        ]
+        if not inner:
+            return schema
+        limited = self._field(inner[0], request=True) | {"minimum": 1}
+        limited["pattern"] = _digits(limited)
+        name, whole = inner[0].json_name, self.components[schema["$ref"].rpartition("/")[2]]
+        return whole | {
+            "required": sorted({*whole.get("required", ()), name}),
+            "properties": whole["properties"] | {name: limited},
+        }
 
     def _value(self, field: FieldDescriptor, *, request: bool) -> Schema:
         if field.message_type:
@@ -83,6 +108,14 @@ class Schemas:
         if field.type in _LONG:
             return {"type": ["string", "integer"] if request else "string", "format": "int64"}
         return dict(_TYPES[field.type])
+
+
+def _or_null(schema: Schema) -> Schema:
+    """The schema of what may be absent: in JSON of protobuf, null says just that."""
+    if "type" not in schema:
+        return {"anyOf": [schema, {"type": "null"}]}
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    return schema | {"type": [*types, "null"]}
 
 
 def enum_names(enum: EnumDescriptor) -> list[str]:
@@ -117,7 +150,19 @@ def constraints(field: FieldDescriptor) -> Schema:
     for kind in ("int32", "uint32", "int64"):
         if rules.HasField(kind):
             found |= _present(getattr(rules, kind), gte="minimum", lte="maximum", gt="exclusiveMinimum")
+    if found.get("pattern") == _DATE:
+        found["format"] = "date"
     return found
+
+
+def _digits(limits: Schema) -> str:
+    """The same limits for a long number that is written as a text."""
+    least, most = limits.get("minimum", -1), str(limits.get("maximum", ""))
+    places = len(most) - 1 if re.fullmatch("10+", most) else 18
+    digits = (
+        f"[1-9][0-9]{{0,{places - 1}}}" if least > 0 else f"{'' if least == 0 else '-?'}[0-9]{{1,{places}}}"
+    )
+    return f"^({digits}|{most})$" if places < 18 else f"^{digits}$"
 
 
 def is_required(field: FieldDescriptor) -> bool:

@@ -7,7 +7,7 @@ from google.protobuf.message import DecodeError
 from kernel.admin.decoded import decoded
 from kernel.contract import Contract
 from kernel.ports import EventStore
-from kernel.queues import COMMANDS
+from kernel.queues import COMMANDS, COMMANDS_LATER
 from prism.admin.v1.admin_pb2 import DeadLetterItem, DeadLetterSummary
 from prism.admin.v1.decoded_pb2 import Decoded
 from prism.envelope.v1.envelope_pb2 import (
@@ -68,7 +68,7 @@ def opened(letter: DeadLetter, contract: Contract, events: EventStore | None) ->
 def _items(letter: DeadLetter, follow: Callable[[CommitPointer], Commit | None]) -> Iterator[Item]:
     """None for a body that is no message of ours."""
     try:
-        if letter.queue == COMMANDS:
+        if letter.queue in (COMMANDS, COMMANDS_LATER):
             for command in CommandMessage.FromString(letter.body).commands:
                 yield command, ""
             return

@@ -13,7 +13,7 @@ import grpc
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from kernel.errors import StorageUnavailable
+from kernel.errors import Poison, StorageUnavailable
 from kernel.issuer import KeysUnavailable
 from kernel.telemetry.log import fields
 from kernel.telemetry.metrics import ADMIN_CALLS, bound
@@ -51,7 +51,7 @@ class Guard(grpc.ServerInterceptor):
     """Lets none but operators call what is not open, and keeps an audit log of their calls.
 
     UNAUTHENTICATED without a valid token, PERMISSION_DENIED for another role, UNAVAILABLE where storage, or
-    the keys of the token's issuer, are out of reach. Calls of open services pass untouched.
+    the keys of the token's issuer, are out of reach, DATA_LOSS for stored bytes that cannot be read. Calls of open services pass untouched.
     """
 
     def __init__(self, tokens: Tokens) -> None:
@@ -107,6 +107,8 @@ class Guard(grpc.ServerInterceptor):
                 yield
             except StorageUnavailable as error:
                 context.abort(grpc.StatusCode.UNAVAILABLE, f"storage is out of reach: {error}")
+            except Poison as error:
+                context.abort(grpc.StatusCode.DATA_LOSS, str(error))
         except BaseException:
             _calls(name, _code_of(context, grpc.StatusCode.UNKNOWN)).inc()
             raise

@@ -127,7 +127,9 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         """One dead letter, opened."""
         letters = self._queue(request.queue, context).dead_letters.get([request.id])
         if not letters:
-            context.abort(grpc.StatusCode.NOT_FOUND, f"{request.queue} has no dead letter {request.id!r}")
+            context.abort(
+                grpc.StatusCode.NOT_FOUND, f"{request.queue} has no dead letter {request.id[:100]!r}"
+            )
         letter = letters[request.id]
         return admin_pb2.GetDeadLetterResponse(
             letter=summary(request.id, letter),
@@ -194,7 +196,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         if name not in self._consumers:
             context.abort(
                 grpc.StatusCode.NOT_FOUND,
-                f"{self._service} has no consumer {name!r}; it has {', '.join(self._consumers)}",
+                f"{self._service} has no consumer {name[:100]!r}; it has {', '.join(self._consumers)}",
             )
         return [self._consumers[name]]
 
@@ -203,7 +205,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
             consumed = ", ".join(sorted(self._queues)) or "none"
             context.abort(
                 grpc.StatusCode.NOT_FOUND,
-                f"{self._service} does not consume the queue {name!r}; it consumes {consumed}",
+                f"{self._service} does not consume the queue {name[:100]!r}; it consumes {consumed}",
             )
         return self._queues[name]
 

@@ -1,13 +1,15 @@
 """The event store on Table Storage: one entity a commit."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 from kernel.azure.calls import Parallel
-from kernel.azure.entities import data_of, encode, entity
+from kernel.azure.entities import data_of, decode, encode, entity
 from kernel.azure.table import Table, beginning, within
 from kernel.errors import StorageUnavailable
 from kernel.ports import check_size
+from kernel.stored import is_commit, read_commit, read_snapshot
 from prism.envelope.v1.envelope_pb2 import Commit, Snapshot
 
 SNAPSHOT_ROW = "latest"
@@ -38,7 +40,7 @@ class AzureEventStore:
         stored = self._commits.get("events.append", partition, row)
         if stored is None:
             raise StorageUnavailable("events.append: refused, though the place is free")
-        return Commit.FromString(data_of(stored)) == commit
+        return is_commit(data_of(stored), commit)
 
     def read(self, stream: str, after: int = 0, limit: int | None = None) -> list[Commit]:
         """Looks for the next commit, then for the one after, and only then asks for all that follow.
@@ -53,14 +55,14 @@ class AzureEventStore:
             stored = self._commits.get("events.read", partition, row_key(number))
             if stored is None:
                 return
-            yield Commit.FromString(data_of(stored))
+            yield commit_of(stored)
         for stored in self._commits.query("events.read", within(partition, above=row_key(after + 2))):
-            yield Commit.FromString(data_of(stored))
+            yield commit_of(stored)
 
     def get_snapshot(self, stream: str) -> Snapshot | None:
         """Reads one entity."""
         stored = self._snapshots.get("snapshots.get", encode(stream), SNAPSHOT_ROW)
-        return None if stored is None else Snapshot.FromString(data_of(stored))
+        return None if stored is None else read_snapshot(data_of(stored), stream)
 
     def put_snapshot(self, snapshot: Snapshot) -> None:
         """Replaces one entity."""
@@ -70,13 +72,18 @@ class AzureEventStore:
     def scan(self, prefix: str = "", after: str = "") -> Iterator[Commit]:
         """One query, answered in pages."""
         for stored in self._commits.query("events.read", beginning(encode(prefix), encode(after))):
-            yield Commit.FromString(data_of(stored))
+            yield commit_of(stored)
 
     def count(self, prefix: str = "") -> int:
         """Adds up the versions of the streams' last commits, of which it reads no more than the keys."""
         select = ["PartitionKey", "RowKey", VERSION]
         found = self._commits.query("events.count", beginning(encode(prefix)), select=select)
         return sum({stored["PartitionKey"]: int(stored[VERSION]) for stored in found}.values())
+
+
+def commit_of(stored: Mapping[str, Any]) -> Commit:
+    """The commit of an entity."""
+    return read_commit(data_of(stored), decode(stored["PartitionKey"]), int(stored["RowKey"]))
 
 
 def row_key(number: int) -> str:

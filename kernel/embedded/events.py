@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from kernel.embedded.database import Database
 from kernel.ports import check_size, end_of
+from kernel.stored import is_commit, read_commit, read_snapshot
 from prism.envelope.v1.envelope_pb2 import Commit, Snapshot
 
 # Not WITHOUT ROWID: a row past a quarter of a page would spill into a page of its own.
@@ -18,13 +19,13 @@ CREATE TABLE IF NOT EXISTS snapshots (stream TEXT PRIMARY KEY, data BLOB NOT NUL
 """
 APPEND = "INSERT INTO commits (stream, number, data) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 AT = "SELECT data FROM commits WHERE stream = ? AND number = ?"
-READ = "SELECT data FROM commits WHERE stream = ? AND number > ? ORDER BY number LIMIT ?"
+READ = "SELECT number, data FROM commits WHERE stream = ? AND number > ? ORDER BY number LIMIT ?"
 SCAN = """
 SELECT stream, number, data FROM commits
 WHERE (stream, number) > (?, ?) AND stream < ? ORDER BY stream, number LIMIT ?
 """
 LATEST = """
-SELECT data FROM commits JOIN
+SELECT stream, number, data FROM commits JOIN
     (SELECT stream, max(number) AS number FROM commits WHERE stream >= ? AND stream < ? GROUP BY stream)
     USING (stream, number)
 """
@@ -49,20 +50,20 @@ class EmbeddedEventStore:
             if connection.executemany(APPEND, rows).rowcount == len(rows):
                 return [True] * len(rows)
             stored = [connection.execute(AT, row[:2]).fetchone()[0] for row in rows]
-        return [Commit.FromString(data) == commit for data, commit in zip(stored, commits, strict=True)]
+        return [is_commit(data, commit) for data, commit in zip(stored, commits, strict=True)]
 
     def read(self, stream: str, after: int = 0, limit: int | None = None) -> list[Commit]:
         """Reads in one query."""
         with self._database.read("events.read") as connection:
             # To SQLite, a limit of -1 is none.
             rows = connection.execute(READ, (stream, after, -1 if limit is None else limit)).fetchall()
-        return [Commit.FromString(data) for (data,) in rows]
+        return [read_commit(data, stream, number) for number, data in rows]
 
     def get_snapshot(self, stream: str) -> Snapshot | None:
         """Reads in one query."""
         with self._database.read("snapshots.get") as connection:
             row = connection.execute(GET_SNAPSHOT, (stream,)).fetchone()
-        return Snapshot.FromString(row[0]) if row else None
+        return read_snapshot(row[0], stream) if row else None
 
     def put_snapshot(self, snapshot: Snapshot) -> None:
         """Replaces in one statement."""
@@ -77,11 +78,11 @@ class EmbeddedEventStore:
             stream, number, _ = rows[-1]
             with self._database.read("events.read") as connection:
                 rows = connection.execute(SCAN, (stream, number, end_of(prefix), SCAN_CHUNK)).fetchall()
-            for _, _, data in rows:
-                yield Commit.FromString(data)
+            for stream, number, data in rows:
+                yield read_commit(data, stream, number)
 
     def count(self, prefix: str = "") -> int:
         """Adds up the versions of the streams' last commits, in one query."""
         with self._database.read("events.count") as connection:
             rows = connection.execute(LATEST, (prefix, end_of(prefix)))
-            return sum(Commit.FromString(data).version for (data,) in rows)
+            return sum(read_commit(data, stream, number).version for stream, number, data in rows)

@@ -162,6 +162,9 @@ STORAGE_SECONDS = _histogram(
 REDIS_UNAVAILABLE = _counter(
     "prism_redis_unavailable", "Uses of Redis that were given up because it was out of reach", EVERYWHERE
 )
+COMMANDS_REFUSED = _counter(
+    "prism_commands_refused", "Commands that were not queued, or not for certain", (EDGE,), "code"
+)
 LIMITED = _counter("prism_commands_rate_limited", "Commands refused by the rate limit", (EDGE,))
 UNLIMITED = _counter(
     "prism_commands_unlimited", "Commands let through by a rate limit that could not ask Redis", (EDGE,)

@@ -129,7 +129,7 @@ class ProjectionsService(projections_pb2_grpc.ProjectionsServicer):
             _abort(
                 context,
                 grpc.StatusCode.NOT_FOUND,
-                f"there is no view {name!r}; there are {', '.join(sorted(self._views))}",
+                f"there is no view {name[:100]!r}; there are {', '.join(sorted(self._views))}",
             )
         return self._views[name]
 

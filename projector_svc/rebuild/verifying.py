@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from google.protobuf.message import DecodeError
-
 from kernel.contract import Contract, View, aggregate_of
 from kernel.embedded.scratch import scratch_views
+from kernel.errors import Poison
 from kernel.generations import Pointers, stored_name
 from kernel.ports import Queue, Row, RowId, Storage
 from kernel.projection import Projection
@@ -180,7 +179,7 @@ class Verification:
             )
         try:
             live = decode(stored, self._view.message)
-        except DecodeError:
+        except Poison:
             return RowDifference(kind=RowDifference.UNREADABLE)
         expected = self._expected(live, wanted)
         if not expected.progress and not wanted:

@@ -41,6 +41,7 @@ def test_every_figure_is_measured(tmp_path: Path) -> None:
         assert_calls(alone["calls"])
     assert engine["idle_calls_per_s"]
     assert_all_positive(engine["drain"], "commands", "decided_per_s", "projected_per_s")
+    assert all(len(processes) > 4 for processes in engine["drain"]["memory"].values())
     assert len(engine["memory"]) > 4
     assert all(process["rss_mib"] > 0 for process in engine["memory"])
 

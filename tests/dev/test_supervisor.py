@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from dev.ports import is_free
 from dev.supervisor import Program, Supervisor, SupervisorFailed, configuration
 
 # Says that it started, and on SIGTERM that it stopped in good order.
@@ -22,9 +24,9 @@ while True: time.sleep(60)
 """
 
 
-def service(folder: Path) -> list[str]:
-    program = folder / "service.py"
-    program.write_text(SERVICE)
+def service(folder: Path, code: str = SERVICE) -> list[str]:
+    program = folder / f"{len(list(folder.glob('*.py')))}.py"
+    program.write_text(code)
     return [sys.executable, str(program)]
 
 
@@ -107,6 +109,51 @@ def test_programs_end_even_if_supervisord_is_killed(supervisor: Supervisor) -> N
     supervisor.stop()
 
     assert not program.is_running()
+
+
+# Answers connections on the socket that it was handed; a second program has none.
+SERVER = """
+import os, signal, socket
+assert os.environ["LISTEN_PID"] == str(os.getpid()) and os.environ["LISTEN_FDS"] == "1"
+listener = socket.socket(fileno=3)
+while True: listener.accept()[0].sendall(str(os.getpid()).encode())
+"""
+BYSTANDER = """
+import os, time
+print("has" if "LISTEN_FDS" in os.environ or os.path.exists("/proc/self/fd/3") else "has not", flush=True)
+time.sleep(60)
+"""
+
+
+def test_connections_wait_for_a_program_that_is_away(folder: Path) -> None:
+    ours = socket.create_server(("127.0.0.1", 0))
+    address = ours.getsockname()
+    programs = [
+        Program(name, service(folder, code), "one")
+        for name, code in (("server", SERVER), ("bystander", BYSTANDER))
+    ]
+    supervisor = Supervisor(programs, folder, folder, dict(os.environ), listeners={"server": ours.fileno()})
+    supervisor.start()
+    ours.close()
+
+    def served_by() -> int:
+        with socket.create_connection(address, timeout=15) as connection:
+            return int(connection.recv(16))
+
+    try:
+        first = served_by()
+        assert first == supervisor.states()["server"].pid
+        supervisor.stop_program("server")
+        with socket.create_connection(address, timeout=15) as waiting:
+            supervisor.start_program("server")
+            second = int(waiting.recv(16))
+        os.kill(second, signal.SIGKILL)
+        assert len({first, second, served_by()}) == 3
+        eventually(lambda: "has" in (folder / "bystander.log").read_text())
+        assert "has not" in (folder / "bystander.log").read_text()
+    finally:
+        supervisor.stop()
+    assert is_free(address[1])
 
 
 STARTER = """

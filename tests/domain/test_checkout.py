@@ -1,7 +1,9 @@
 """From a cart to a shipped order, with stock that is never oversold and never leaks."""
 
 import random
+import time
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,7 +12,9 @@ from protovalidate import collect_violations
 
 from domain_svc import streams
 from domain_svc.streams import Streams
+from kernel.embedded.storage import EmbeddedStorage
 from kernel.policy import Send
+from kernel.queues import COMMANDS, COMMANDS_LATER
 from prism.cart.v1.events_pb2 import CartCheckedOut
 from prism.envelope.v1.envelope_pb2 import Outcome
 from prism.order.v1.views_pb2 import OrderView
@@ -76,12 +80,20 @@ def test_a_cancellation_before_shipping_gives_the_stock_back(stocked: Shop, paid
     assert stock(stocked) == (10, 0)
 
 
-def test_an_unpaid_order_is_cancelled_when_its_window_has_passed(shop: Shop) -> None:
-    shop = Shop(shop.storage, payment_window_s=0)
+def test_an_unpaid_order_is_cancelled_when_its_window_has_passed(tmp_path: Path) -> None:
+    now = time.time()
+    shop = Shop(EmbeddedStorage(str(tmp_path), clock=lambda: now), payment_window_s=900)
     shop.do(register())
     shop.do(receive())
     shop.do(add())
     shop.do(check_out())
+    now += 899
+    shop.settle()
+    assert shop.view("order", "c1").status == OrderView.CONFIRMED
+    waiting = {name: shop.storage.queue(name).depth().messages for name in (COMMANDS, COMMANDS_LATER)}
+    assert waiting == {COMMANDS: 0, COMMANDS_LATER: 1}, "it is no backlog"
+    now += 2
+    shop.settle()
     order = shop.view("order", "c1")
     assert (order.status, order.reason) == (OrderView.CANCELLED, "PAYMENT_WINDOW_PASSED")
     assert stock(shop) == (10, 0)
@@ -198,8 +210,9 @@ def test_a_commit_that_nobody_can_react_to_keeps_no_other_from_its_order(
 def test_the_largest_order_there_can_be_is_placed(shop: Shop) -> None:
     name = "\u6f22" * 116
     products = [f"p{number:063d}" for number in range(100)]
+    # Of all that a cart may come to, which is what can be expected and paid: 10^12.
     for product_id in products:
-        command = register(product_id, 10**12)
+        command = register(product_id, 10**7)
         command.name = name
         assert not list(collect_violations(command))
         shop.send(command)
@@ -207,7 +220,7 @@ def test_the_largest_order_there_can_be_is_placed(shop: Shop) -> None:
     shop.settle()
     shop.queue([command_envelope(add("c" * 64, product_id, 999)) for product_id in products])
     shop.settle()
-    assert shop.do(check_out("c" * 64, 999 * 100 * 10**12)).status == Outcome.APPLIED
+    assert shop.do(check_out("c" * 64, 999 * 100 * 10**7)).status == Outcome.APPLIED
     assert len(shop.view("order", "c" * 64).lines) == 100
     assert not shop.dead
 

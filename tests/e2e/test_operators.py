@@ -110,7 +110,7 @@ def test_a_paused_stream_delivers_late_and_loses_nothing(
 
 def test_every_worker_tells_operators_how_it_is_and_nobody_else(shop: Shop) -> None:
     expected = {
-        shop.stack.domain_grpc: ("domain_svc", {"commands", "events-policies"}),
+        shop.stack.domain_grpc: ("domain_svc", {"commands", "commands-later", "events-policies"}),
         shop.stack.projector_grpc: ("projector_svc", {"events-views", "events-sales"}),
         shop.stack.stream_grpc: ("stream_svc", {"updates"}),
     }

@@ -69,7 +69,9 @@ def test_what_is_paused_is_shown_and_goes_on(shop: Shop, ctl: Prismctl) -> None:
 def test_what_does_not_exist_is_told_by_the_workers(ctl: Prismctl) -> None:
     failed = ctl("pause", "nothing")
     assert failed.exit_code == 5
-    assert "domain_svc has no consumer 'nothing'; it has commands, events-policies" in failed.err
+    assert (
+        "domain_svc has no consumer 'nothing'; it has commands, commands-later, events-policies" in failed.err
+    )
 
 
 def test_a_poisoned_command_is_found_understood_requeued_and_discarded(

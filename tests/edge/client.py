@@ -30,7 +30,8 @@ class Edge:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.app = create_app(settings)
+        self.draining = Event()
+        self.app = create_app(settings, self.draining)
         self.storage = EmbeddedStorage(settings.prism_data_dir)
         self.redis = connect(settings)
         self.board = OutcomeBoard(self.redis, settings.prism_namespace)
@@ -86,7 +87,7 @@ class Edge:
     def settle(self) -> None:
         """Has every queued command decided, projected and told, as the other services do."""
         self.shop.settle()
-        self.log.publish(self.shop.deliveries)
+        self.log.publish_facts(self.shop.deliveries)
         self.shop.deliveries.clear()
 
     def _check(self, verb: str, path: str, answer: TestResponse) -> None:

@@ -52,6 +52,7 @@ def changed(**fields: object) -> str:
         changed(name={"a": 1}),
         changed(name="\ud800"),
         changed(**{"[prism.x]": 1}),
+        changed(**{"\udfff": 1}),
         changed(**{"product_id": "other"}),
         '{"productId": "a", "productId": "b"}',
         '{"price": {"minorUnits": 1, "minor_units": 2}}',

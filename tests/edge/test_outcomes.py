@@ -11,26 +11,34 @@ from domain_svc import shop
 from domain_svc.lookup import Lookup
 from domain_svc.outcomes import OutcomesService
 from domain_svc.streams import Streams
+from kernel.embedded.storage import EmbeddedStorage
 from prism.mesh.v1.mesh_pb2_grpc import add_OutcomesServicer_to_server
 from tests.edge.client import Edge, settings_for
 from tests.edge.samples import BODIES
+from tests.kernel.workers import free_port
 from tests.redis_server import RedisServer
 from tests.shop import READER
+from tests.support import eventually
 
 
 @pytest.fixture
 def domain_target(tmp_path: Path) -> Iterator[str]:
     """domain_svc's answers over the events of `edge_with_domain`."""
-    from kernel.embedded.storage import EmbeddedStorage
+    target = f"127.0.0.1:{free_port()}"
+    server = serve(target, tmp_path / "data")
+    yield target
+    server.stop(None)
 
-    events = EmbeddedStorage(str(tmp_path / "data")).events
+
+def serve(target: str, folder: Path) -> grpc.Server:
+    """domain_svc's answers over the events of a folder."""
+    events = EmbeddedStorage(str(folder)).events
     server = grpc.server(ThreadPoolExecutor(2))
     service = OutcomesService(Lookup(events, Streams(events, shop.AGGREGATES, READER, False)))
     add_OutcomesServicer_to_server(service, server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    server.add_insecure_port(target)
     server.start()
-    yield f"127.0.0.1:{port}"
-    server.stop(None)
+    return server
 
 
 def accept(edge: Edge) -> tuple[str, str]:
@@ -142,6 +150,17 @@ def test_a_repeat_waits_for_the_views_and_not_for_the_decision_alone(
 def test_a_command_is_found_under_its_own_stream_alone(edge: Edge) -> None:
     id_, _ = accept(edge)
     assert edge.get(f"/v1/commands/product-other/{id_}").status_code == 404
+
+
+def test_a_domain_svc_that_restarts_is_waited_for(tmp_path: Path, redis_url: str, namespace: str) -> None:
+    target = f"127.0.0.1:{free_port()}"
+    edge = Edge(settings_for(tmp_path / "data", redis_url, namespace, prism_domain_grpc=target))
+    with ThreadPoolExecutor() as threads:
+        asked = threads.submit(edge.get, "/v1/commands/product-mug/nobody")
+        eventually(asked.running)
+        server = serve(target, tmp_path / "data")
+        assert asked.result().status_code == 404
+        server.stop(None)
 
 
 def test_nobody_to_ask_is_not_the_same_as_not_found(edge: Edge) -> None:

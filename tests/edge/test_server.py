@@ -1,5 +1,6 @@
 """`python -m edge`, from outside."""
 
+import json
 import os
 import re
 import signal
@@ -8,15 +9,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
-from threading import Thread
 
 import httpx
 import psutil
 import pytest
+from gunicorn.http.errors import NoMoreData  # type: ignore[import-untyped] # gunicorn ships no types
 
 from dev.ports import PortBlock
 from kernel.embedded.storage import EmbeddedStorage
+from kernel.http_worker import BoundedReader, allow_files
 from tests.edge.samples import BODIES
 from tests.support import eventually
 
@@ -60,9 +64,13 @@ class Server:
         answer = self.client.post("/v1/dev/tokens", json={"subject": "alice", "roles": roles})
         return {"Authorization": f"Bearer {answer.json()['token']}"}
 
+    def connection(self) -> socket.socket:
+        """A connection of its own."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+
     def raw(self, request: bytes) -> str:
         """What comes back on a connection of its own."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
+        with self.connection() as connection:
             connection.sendall(request)
             parts = iter(lambda: connection.recv(65536), b"")
             return b"".join(parts).decode()
@@ -156,6 +164,60 @@ def test_a_connection_outlives_a_body_that_was_refused(server: Server) -> None:
     assert "HTTP/1.1 200 OK" in answers
 
 
+def test_clients_that_send_nothing_or_half_a_head_hold_nobody_up(server: Server) -> None:
+    # More than both workers take, and of the half ones more than they have threads.
+    allow_files(3000)
+    with ExitStack() as open_:
+        silent = [open_.enter_context(server.connection()) for _ in range(2100)]
+        slow = [open_.enter_context(server.connection()) for _ in range(100)]
+        for connection in slow:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost:")
+        for _ in range(20):
+            # Less than the time after which they are given up.
+            assert httpx.get(f"{server.client.base_url}/healthz", timeout=8).status_code == 200
+        # Who waited longest made room for newcomers.
+        assert silent[0].recv(1) == b""
+        slow[-1].sendall(b" x\r\nConnection: close\r\n\r\n")
+        assert slow[-1].recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_clients_that_wait_for_outcomes_leave_threads_to_others(server: Server) -> None:
+    # Nobody decides here, so each waits as long as it may.
+    headers = server.login("shopper") | {"Prefer": "wait=5"}
+
+    def wait() -> httpx.Response:
+        return server.client.post("/v1/carts/c1/items", json=BODIES["AddItemToCart"], headers=headers)
+
+    with ThreadPoolExecutor(60) as clients:
+        waiting = [clients.submit(wait) for _ in range(60)]
+        eventually(lambda: sum(answer.done() for answer in waiting) > 20)
+        assert httpx.get(f"{server.client.base_url}/healthz", timeout=4).status_code == 200
+        assert not all(answer.done() for answer in waiting)
+        answers = [answer.result() for answer in waiting]
+    assert {answer.status_code for answer in answers} == {202}
+    assert {answer.headers.get("Preference-Applied") for answer in answers} == {"wait=5", None}
+
+
+def test_a_client_that_leaves_in_the_middle_of_a_head_is_let_go(server: Server) -> None:
+    with server.connection() as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHo")
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(1) == b""
+
+
+def test_what_is_read_of_a_request_takes_its_time_and_no_more() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"part")
+        reader = BoundedReader(ours)
+        reader.read_by = time.monotonic() + 60
+        assert reader.chunk() == b"part"
+        theirs.sendall(b"more")
+        reader.read_by = time.monotonic()
+        with pytest.raises(NoMoreData):
+            reader.chunk()
+
+
 def test_the_log_names_no_caller_and_no_body(server: Server) -> None:
     headers = server.login("shopper")
     server.client.post("/v1/carts/c1/items", content=b'{"secret": "s3cr3t"', headers=headers)
@@ -195,29 +257,55 @@ def test_a_worker_counts_on_where_the_one_before_it_ended(server: Server) -> Non
     assert len(list(server.folder.glob("prism-edge-*/*.db"))) <= 2 * (1 + len(master.children()))
 
 
+WAITERS = 12
+
+
+def ask(server: Server, body_bytes: int) -> socket.socket:
+    """A connection on which a command waits for its outcome, once so much of its body has been sent."""
+    body = json.dumps(BODIES["AddItemToCart"]).encode()
+    token = server.login("shopper")["Authorization"]
+    head = (
+        "POST /v1/carts/c1/items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nPrefer: wait=30\r\n"
+        f"Authorization: {token}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+    connection.sendall(head.encode() + body[:body_bytes])
+    return connection
+
+
 def test_it_ends_with_what_is_under_way_answered(tmp_path: Path, redis_url: str) -> None:
     server = Server(tmp_path, redis_url)
     server.start()
     try:
         eventually(server.up, 30)
-        headers = server.login("shopper") | {"Prefer": "wait=3"}
-        answers: list[int] = []
-
-        def wait() -> None:
-            answer = server.client.post("/v1/carts/c1/items", json=BODIES["AddItemToCart"], headers=headers)
-            answers.append(answer.status_code)
-
-        waiting = Thread(target=wait)
-        waiting.start()
         queue = EmbeddedStorage(str(tmp_path / "data")).queue("commands")
-        eventually(lambda: queue.depth().messages == 1)
+        # Clients that do not hang up: none holds up another.
+        waiting = [ask(server, body_bytes=1000) for _ in range(WAITERS)]
+        eventually(lambda: queue.depth().messages == WAITERS)
+        server.process.send_signal(signal.SIGTERM)
+        for connection in waiting:
+            answer = connection.recv(65536).decode()
+            assert answer.startswith("HTTP/1.1 202 ")
+            assert "Preference-Applied" not in answer
+        assert server.process.wait(15) == 0
+        assert "SIGKILL" not in server.log.read_text()
+        assert not list(tmp_path.glob("prism-edge-*")), "the folder of counters is gone"
+    finally:
+        server.close()
+
+
+def test_it_ends_although_a_client_stalls_in_the_middle_of_a_body(tmp_path: Path, redis_url: str) -> None:
+    server = Server(tmp_path, redis_url)
+    server.start()
+    try:
+        eventually(server.up, 30)
+        stalled = ask(server, body_bytes=5)
         began = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(15) == 0
-        waiting.join()
-        assert answers == [202]
+        # What rolling restarts count on.
         assert time.monotonic() - began < 10
-        assert not list(tmp_path.glob("prism-edge-*")), "the folder of counters is gone"
+        stalled.close()
     finally:
         server.close()
 

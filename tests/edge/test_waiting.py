@@ -59,7 +59,7 @@ def test_a_command_that_failed_says_so_without_internals(edge: Edge) -> None:
         stream="product-mug",
         detail="Traceback: /srv",
     )
-    edge.log.publish([Delivery(command_id=failed.command_id, outcome=failed)])
+    edge.log.publish_facts([Delivery(command_id=failed.command_id, outcome=failed)])
     answer = register(edge, Prefer="wait=5", **{"Idempotency-Key": "k1"})
     assert answer.status_code == 500
     assert answer.json
@@ -74,6 +74,16 @@ def test_a_wait_ends_with_the_receipt(edge: Edge) -> None:
     assert answer.status_code == 202
     assert answer.headers["Preference-Applied"] == "wait=1"
     assert answer.headers["Location"]
+
+
+def test_an_edge_that_ends_says_so_and_lets_nobody_wait(edge: Edge) -> None:
+    edge.draining.set()
+    answer = register(edge, Prefer="wait=30")
+    assert answer.status_code == 202
+    assert "Preference-Applied" not in answer.headers
+    with Workers(edge):
+        assert register(edge, Prefer="wait=30").status_code == 409, "what is decided at once is told"
+    assert edge.get("/readyz", by=None).json["parts"]["edge"] == "NOT_SERVING"  # type: ignore[index] # the body is an object
 
 
 @pytest.mark.parametrize(

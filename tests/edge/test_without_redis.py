@@ -70,6 +70,7 @@ def test_readiness_names_what_is_away(edge: Edge, own_redis: RedisServer) -> Non
     assert answer.json == {
         "status": "not ready",
         "parts": {
+            "edge": "SERVING",
             "storage": "SERVING",
             "redis": "UNREACHABLE",
             "domain_svc": "UNREACHABLE",

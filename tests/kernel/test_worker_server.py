@@ -84,6 +84,15 @@ def test_health_is_not_serving_until_it_is_healthy_and_again_when_it_is_not() ->
         eventually(lambda: worker.health() == NOT_SERVING)
 
 
+def test_a_worker_that_retires_does_not_serve_but_goes_on_answering() -> None:
+    with running() as worker:
+        worker.healthy.set()
+        eventually(lambda: worker.health() == SERVING)
+        worker.server.retire()
+        assert worker.health() == NOT_SERVING
+        assert worker.admin.Status(admin_pb2.StatusRequest(), metadata=as_("operator"), timeout=2).service
+
+
 def test_status_tells_an_operator_how_it_is_doing() -> None:
     with running() as worker:
         status = worker.admin.Status(admin_pb2.StatusRequest(), metadata=as_("operator"), timeout=2)
@@ -197,6 +206,21 @@ def test_a_bell_finds_a_consumer_that_comes_later() -> None:
         bell.close()
         worker.channel.close()
         worker.server.stop(0)
+
+
+def test_a_bell_finds_the_worker_that_takes_anothers_place() -> None:
+    with running() as first:
+        port = int(first.target.rpartition(":")[2])
+        bell = Bell(SETTINGS, first.target, "idle")
+        eventually(lambda: ringing(bell) and first.rung.is_set())
+    second = Worker(port)
+    second.server.start()
+    try:
+        eventually(lambda: ringing(bell) and second.rung.is_set())
+    finally:
+        bell.close()
+        second.channel.close()
+        second.server.stop(0)
 
 
 def ringing(bell: Bell) -> bool:

@@ -194,7 +194,7 @@ def test_help_and_completion_load_no_grpc() -> None:
         ("prismctl dead-letters re", {"requeue"}),
         ("prismctl projection rebuild ca", {"cart"}),
         ("prismctl pause events-", {"events-policies", "events-sales", "events-views"}),
-        ("prismctl dead-letters list --queue com", {"commands"}),
+        ("prismctl dead-letters list --queue com", {"commands", "commands-later"}),
         ("prismctl pause --service st", {"stream_svc"}),
         ("prismctl status --js", {"--json"}),
     ],

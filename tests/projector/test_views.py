@@ -23,7 +23,7 @@ from prism.product.v1.views_pb2 import ProductView
 from prism.sales.v1.views_pb2 import SalesDay
 from projector_svc.projections import sales
 from projector_svc.rebuild.rebuilding import Rebuilding
-from projector_svc.rows import LiveRow
+from projector_svc.rows import CACHED_ROWS, SMALL_BYTES, LiveRow, Rows
 from projector_svc.shop import PROJECTIONS
 from tests.commands import add, cancel, check_out, pay, receive, register, reprice, ship
 from tests.shop import CONTRACT, READER, Shop, open_shop
@@ -195,6 +195,15 @@ def test_an_update_says_how_many_events_its_row_reflects_of_all_streams(shop: Sh
     assert told == [("product-tea", 1, 1), ("stock-tea", 1, 2), ("product-tea", 2, 3)]
 
 
+def test_rows_in_memory_are_bounded_by_their_size(shop: Shop) -> None:
+    cached, ids = Rows(shop.storage.views, CONTRACT), [RowId("product", "p", f"p{n}") for n in range(60)]
+    for row in cached.load(ids, new=True).values():
+        row.view.description = "x" * 900_000
+        assert cached.save([row]) == []
+    assert len(cached._cache) * 900_000 < CACHED_ROWS * SMALL_BYTES
+    assert {len(row.view.description) for row in cached.load(ids).values()} == {900_000}
+
+
 def test_a_second_projector_goes_on_from_the_rows_of_the_first(shop: Shop) -> None:
     shop.do(register())
     projectors = [shop.projector("views"), shop.projector("views")]
@@ -241,7 +250,8 @@ def test_an_unreadable_message_is_set_aside_alone(shop: Shop) -> None:
     shop.do(add())
     [commit] = shop.storage.events.read("cart-c1")
     foreign = type(commit).FromString(commit.SerializeToString())
-    foreign.stream, foreign.events[0].data = "cart-c9", b"\xff"
+    foreign.stream = foreign.events[0].stream = "cart-c9"
+    foreign.events[0].data = b"\xff"
     shop.storage.queue("events-views").put([b"\xff", *pack_commits([foreign])])
     shop.do(add())
     assert shop.view("cart", "c1").version == 2

@@ -6,7 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from kernel.redis import connect
 from kernel.settings import Settings
-from kernel.updates import Cursor, Entry, UpdateLog
+from kernel.updates import Cursor, Entry, Published, UpdateLog
 from prism.cart.v1.events_pb2 import CartCheckedOut
 from prism.cart.v1.views_pb2 import CartView
 from prism.envelope.v1.envelope_pb2 import Delivery, Envelope, EventRef, Outcome, Update
@@ -109,7 +109,7 @@ class Projector:
 
     def tries_to_publish(self, *deliveries: Delivery) -> bool:
         """Adds deliveries, if Redis is there."""
-        return self.log.publish(deliveries)
+        return self.log.publish_facts(deliveries) is Published.DONE
 
     def publish(self, *updates: Update) -> None:
         """Adds one delivery of these updates."""

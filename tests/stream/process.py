@@ -14,13 +14,15 @@ from kernel.tokens import issue_dev_token
 from tests.support import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
-# The same service, with what has no setting: `python -c TUNED <heartbeat_s> <capacity>`.
+# The same service, with what has no setting: `python -c TUNED <heartbeat_s> <capacity> [<stalled_s>]`.
 TUNED = """
 import sys
 from functools import partial
+from kernel import http_worker
 from kernel.settings import load
 from stream_svc.server import serve
 from stream_svc.service import Service
+http_worker.STALLED_S = int((sys.argv[3:] or [http_worker.STALLED_S])[0])
 serve(load(), partial(Service, heartbeat_s=float(sys.argv[1]), capacity=int(sys.argv[2])))
 """
 

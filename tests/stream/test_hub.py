@@ -8,6 +8,7 @@ from kernel import contract
 from stream_svc.cursors import START, Position, parse, place_of
 from stream_svc.hub import Hub, TooManyStreams
 from stream_svc.items import Expanded, expand
+from stream_svc.ring import Reset, Ring
 from stream_svc.subscription import Ended, Interest, Subscription
 from tests.stream import given
 
@@ -148,6 +149,43 @@ def test_a_client_that_takes_too_slowly_starts_over() -> None:
     assert ids(client) == ["TOO_SLOW", "e1.4-0.0", "e1.5-0.0"]
 
 
+def test_a_client_that_falls_behind_in_a_replay_starts_over_where_it_subscribed() -> None:
+    hub = hub_with(carts(*range(1, 251)), capacity=300)
+    client = hub.subscribe(alice(), parse("e1.0-0"))
+    first = client.take(0).decode()
+    assert first.count("\nevent: cart\n") == 100
+
+    for entry in carts(*range(251, 551)):
+        hub.publish(entry)
+
+    told = client.take(0).decode()
+    assert told == 'id: e1.250-0\nevent: reset\ndata: {"reason":"TOO_SLOW"}\n\n'
+    assert ids(client) == [f"e1.{number}-0.0" for number in range(251, 551)]
+
+
+def test_a_client_that_stopped_taking_starts_over_though_nothing_more_comes_for_it() -> None:
+    hub = hub_with(capacity=10)
+    client = hub.subscribe(alice(), None)
+    hub.publish(carts(1)[0])
+
+    for number in range(2, 13):
+        hub.publish(expand(given.entry(number, given.cart("c2", number)), SHOP))
+
+    assert ids(client) == ["TOO_SLOW"]
+
+
+def test_large_entries_leave_the_ring_before_it_has_its_capacity_of_them() -> None:
+    entries = carts(*range(1, 11))
+    ring = Ring(100, "e1", START, max_bytes=3 * entries[-1].size)
+    for entry in entries:
+        ring.append(entry)
+
+    assert ring.floor == place_of("7-0")
+    assert ring.refusal(parse("e1.6-0")) is Reset.TOO_OLD
+    found = ring.find_all(alice().addresses, place_of("7-0"), ring.end.place)
+    assert [item.version for item, _ in found] == [8, 9, 10]
+
+
 def test_when_updates_were_lost_every_client_starts_over() -> None:
     hub = hub_with(carts(1))
     clients = [hub.subscribe(alice(), parse("e1.1-0")), hub.subscribe(alice("activity"), None)]
@@ -181,7 +219,7 @@ def test_a_client_that_left_costs_nothing_more() -> None:
     assert ids(client) == []
 
 
-def test_a_closed_hub_ends_its_clients_and_takes_no_more() -> None:
+def test_a_closed_hub_ends_its_clients_and_whoever_comes() -> None:
     hub = hub_with(carts(1))
     client = hub.subscribe(alice(), parse("e1.0-0"))
 
@@ -189,5 +227,6 @@ def test_a_closed_hub_ends_its_clients_and_takes_no_more() -> None:
 
     with pytest.raises(Ended):
         client.take(0)
-    with pytest.raises(Ended):
-        hub.subscribe(alice(), None)
+    for after in (None, parse("e1.0-0")):
+        with pytest.raises(Ended):
+            hub.subscribe(alice(), after).take(0)

@@ -129,16 +129,18 @@ class CommandMessage(_message.Message):
     def __init__(self, commands: _Optional[_Iterable[_Union[Envelope, _Mapping]]] = ..., left_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class CommitMessage(_message.Message):
-    __slots__ = ("commits", "left_since", "appended_at", "published_at")
+    __slots__ = ("commits", "left_since", "appended_at", "published_at", "owed_by")
     COMMITS_FIELD_NUMBER: _ClassVar[int]
     LEFT_SINCE_FIELD_NUMBER: _ClassVar[int]
     APPENDED_AT_FIELD_NUMBER: _ClassVar[int]
     PUBLISHED_AT_FIELD_NUMBER: _ClassVar[int]
+    OWED_BY_FIELD_NUMBER: _ClassVar[int]
     commits: _containers.RepeatedCompositeFieldContainer[CommitEntry]
     left_since: _timestamp_pb2.Timestamp
     appended_at: _timestamp_pb2.Timestamp
     published_at: _timestamp_pb2.Timestamp
-    def __init__(self, commits: _Optional[_Iterable[_Union[CommitEntry, _Mapping]]] = ..., left_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., appended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., published_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    owed_by: str
+    def __init__(self, commits: _Optional[_Iterable[_Union[CommitEntry, _Mapping]]] = ..., left_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., appended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., published_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., owed_by: _Optional[str] = ...) -> None: ...
 
 class CommitEntry(_message.Message):
     __slots__ = ("commit", "pointer")

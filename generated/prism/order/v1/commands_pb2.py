@@ -29,7 +29,7 @@ from prism.envelope.v1 import envelope_pb2 as prism_dot_envelope_dot_v1_dot_enve
 from prism.options.v1 import options_pb2 as prism_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dprism/order/v1/commands.proto\x12\x0eprism.order.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bprism/common/v1/money.proto\x1a prism/envelope/v1/envelope.proto\x1a\x1eprism/options/v1/options.proto\"j\n\x08PayOrder\x12.\n\x08order_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12.\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x16.prism.common.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01\";\n\tShipOrder\x12.\n\x08order_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\"W\n\x0b\x43\x61ncelOrder\x12.\n\x08order_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12\x18\n\x06reason\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"\x80\x01\n\nPlaceOrder\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12$\n\x05lines\x18\x03 \x03(\x0b\x32\x15.prism.common.v1.Line\x12%\n\x05total\x18\x04 \x01(\x0b\x32\x16.prism.common.v1.Money\"9\n\x11NoteStockReserved\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x12\n\nproduct_id\x18\x02 \x01(\t\"8\n\x10NoteStockRefused\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x12\n\nproduct_id\x18\x02 \x01(\t\"$\n\x10\x45ndPaymentWindow\x12\x10\n\x08order_id\x18\x01 \x01(\t2\xf9\x07\n\rOrderCommands\x12\xc8\x01\n\x08PayOrder\x12\x18.prism.order.v1.PayOrder\x1a\x1a.prism.envelope.v1.Outcome\"\x85\x01\x8a\xb5\x18Y\n\x10order-{order_id}\x12\x07shopper\x1a\tNOT_FOUND\x1a\x0fNOT_ORDER_OWNER\x1a\x12WRONG_ORDER_STATUS\x1a\x0cWRONG_AMOUNT\x82\xd3\xe4\x93\x02\"\"\x1d/v1/orders/{order_id}/payment:\x01*\x12\xac\x01\n\tShipOrder\x12\x19.prism.order.v1.ShipOrder\x1a\x1a.prism.envelope.v1.Outcome\"h\x8a\xb5\x18;\n\x10order-{order_id}\x12\x08merchant\x1a\tNOT_FOUND\x1a\x12WRONG_ORDER_STATUS\x82\xd3\xe4\x93\x02#\"\x1e/v1/orders/{order_id}/shipment:\x01*\x12\xcf\x01\n\x0b\x43\x61ncelOrder\x12\x1b.prism.order.v1.CancelOrder\x1a\x1a.prism.envelope.v1.Outcome\"\x86\x01\x8a\xb5\x18U\n\x10order-{order_id}\x12\x07shopper\x12\x08merchant\x1a\tNOT_FOUND\x1a\x0fNOT_ORDER_OWNER\x1a\x12WRONG_ORDER_STATUS\x82\xd3\xe4\x93\x02\'\"\"/v1/orders/{order_id}/cancellation:\x01*\x12\\\n\nPlaceOrder\x12\x1a.prism.order.v1.PlaceOrder\x1a\x1a.prism.envelope.v1.Outcome\"\x16\x8a\xb5\x18\x12\n\x10order-{order_id}\x12j\n\x11NoteStockReserved\x12!.prism.order.v1.NoteStockReserved\x1a\x1a.prism.envelope.v1.Outcome\"\x16\x8a\xb5\x18\x12\n\x10order-{order_id}\x12h\n\x10NoteStockRefused\x12 .prism.order.v1.NoteStockRefused\x1a\x1a.prism.envelope.v1.Outcome\"\x16\x8a\xb5\x18\x12\n\x10order-{order_id}\x12h\n\x10\x45ndPaymentWindow\x12 .prism.order.v1.EndPaymentWindow\x1a\x1a.prism.envelope.v1.Outcome\"\x16\x8a\xb5\x18\x12\n\x10order-{order_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dprism/order/v1/commands.proto\x12\x0eprism.order.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bprism/common/v1/money.proto\x1a prism/envelope/v1/envelope.proto\x1a\x1eprism/options/v1/options.proto\"j\n\x08PayOrder\x12.\n\x08order_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12.\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x16.prism.common.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01\";\n\tShipOrder\x12.\n\x08order_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\"W\n\x0b\x43\x61ncelOrder\x12.\n\x08order_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12\x18\n\x06reason\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"\x94\x02\n\nPlaceOrder\x12.\n\x08order_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12\x1f\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x85\x01\n\x05lines\x18\x03 \x03(\x0b\x32\x15.prism.common.v1.LineB_\xbaH\\\x92\x01Y\x08\x01\x10\x64\"S\xba\x01P\n\rline.quantity\x12\x13must be of 1 to 999\x1a*this.quantity >= 1 && this.quantity <= 999\x12-\n\x05total\x18\x04 \x01(\x0b\x32\x16.prism.common.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01\"u\n\x11NoteStockReserved\x12.\n\x08order_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12\x30\n\nproduct_id\x18\x02 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\"t\n\x10NoteStockRefused\x12.\n\x08order_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12\x30\n\nproduct_id\x18\x02 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\"B\n\x10\x45ndPaymentWindow\x12.\n\x08order_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$2\xf9\x07\n\rOrderCommands\x12\xc8\x01\n\x08PayOrder\x12\x18.prism.order.v1.PayOrder\x1a\x1a.prism.envelope.v1.Outcome\"\x85\x01\x8a\xb5\x18Y\n\x10order-{order_id}\x12\x07shopper\x1a\tNOT_FOUND\x1a\x0fNOT_ORDER_OWNER\x1a\x12WRONG_ORDER_STATUS\x1a\x0cWRONG_AMOUNT\x82\xd3\xe4\x93\x02\"\"\x1d/v1/orders/{order_id}/payment:\x01*\x12\xac\x01\n\tShipOrder\x12\x19.prism.order.v1.ShipOrder\x1a\x1a.prism.envelope.v1.Outcome\"h\x8a\xb5\x18;\n\x10order-{order_id}\x12\x08merchant\x1a\tNOT_FOUND\x1a\x12WRONG_ORDER_STATUS\x82\xd3\xe4\x93\x02#\"\x1e/v1/orders/{order_id}/shipment:\x01*\x12\xcf\x01\n\x0b\x43\x61ncelOrder\x12\x1b.prism.order.v1.CancelOrder\x1a\x1a.prism.envelope.v1.Outcome\"\x86\x01\x8a\xb5\x18U\n\x10order-{order_id}\x12\x07shopper\x12\x08merchant\x1a\tNOT_FOUND\x1a\x0fNOT_ORDER_OWNER\x1a\x12WRONG_ORDER_STATUS\x82\xd3\xe4\x93\x02\'\"\"/v1/orders/{order_id}/cancellation:\x01*\x12\\\n\nPlaceOrder\x12\x1a.prism.order.v1.PlaceOrder\x1a\x1a.prism.envelope.v1.Outcome\"\x16\x8a\xb5\x18\x12\n\x10order-{order_id}\x12j\n\x11NoteStockReserved\x12!.prism.order.v1.NoteStockReserved\x1a\x1a.prism.envelope.v1.Outcome\"\x16\x8a\xb5\x18\x12\n\x10order-{order_id}\x12h\n\x10NoteStockRefused\x12 .prism.order.v1.NoteStockRefused\x1a\x1a.prism.envelope.v1.Outcome\"\x16\x8a\xb5\x18\x12\n\x10order-{order_id}\x12h\n\x10\x45ndPaymentWindow\x12 .prism.order.v1.EndPaymentWindow\x1a\x1a.prism.envelope.v1.Outcome\"\x16\x8a\xb5\x18\x12\n\x10order-{order_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,6 +46,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CANCELORDER'].fields_by_name['order_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
   _globals['_CANCELORDER'].fields_by_name['reason']._loaded_options = None
   _globals['_CANCELORDER'].fields_by_name['reason']._serialized_options = b'\272H\005r\003\030\364\003'
+  _globals['_PLACEORDER'].fields_by_name['order_id']._loaded_options = None
+  _globals['_PLACEORDER'].fields_by_name['order_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
+  _globals['_PLACEORDER'].fields_by_name['customer_id']._loaded_options = None
+  _globals['_PLACEORDER'].fields_by_name['customer_id']._serialized_options = b'\272H\007r\005\020\001\030\200\001'
+  _globals['_PLACEORDER'].fields_by_name['lines']._loaded_options = None
+  _globals['_PLACEORDER'].fields_by_name['lines']._serialized_options = b'\272H\\\222\001Y\010\001\020d\"S\272\001P\n\rline.quantity\022\023must be of 1 to 999\032*this.quantity >= 1 && this.quantity <= 999'
+  _globals['_PLACEORDER'].fields_by_name['total']._loaded_options = None
+  _globals['_PLACEORDER'].fields_by_name['total']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_NOTESTOCKRESERVED'].fields_by_name['order_id']._loaded_options = None
+  _globals['_NOTESTOCKRESERVED'].fields_by_name['order_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
+  _globals['_NOTESTOCKRESERVED'].fields_by_name['product_id']._loaded_options = None
+  _globals['_NOTESTOCKRESERVED'].fields_by_name['product_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
+  _globals['_NOTESTOCKREFUSED'].fields_by_name['order_id']._loaded_options = None
+  _globals['_NOTESTOCKREFUSED'].fields_by_name['order_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
+  _globals['_NOTESTOCKREFUSED'].fields_by_name['product_id']._loaded_options = None
+  _globals['_NOTESTOCKREFUSED'].fields_by_name['product_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
+  _globals['_ENDPAYMENTWINDOW'].fields_by_name['order_id']._loaded_options = None
+  _globals['_ENDPAYMENTWINDOW'].fields_by_name['order_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
   _globals['_ORDERCOMMANDS'].methods_by_name['PayOrder']._loaded_options = None
   _globals['_ORDERCOMMANDS'].methods_by_name['PayOrder']._serialized_options = b'\212\265\030Y\n\020order-{order_id}\022\007shopper\032\tNOT_FOUND\032\017NOT_ORDER_OWNER\032\022WRONG_ORDER_STATUS\032\014WRONG_AMOUNT\202\323\344\223\002\"\"\035/v1/orders/{order_id}/payment:\001*'
   _globals['_ORDERCOMMANDS'].methods_by_name['ShipOrder']._loaded_options = None
@@ -67,13 +85,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CANCELORDER']._serialized_start=372
   _globals['_CANCELORDER']._serialized_end=459
   _globals['_PLACEORDER']._serialized_start=462
-  _globals['_PLACEORDER']._serialized_end=590
-  _globals['_NOTESTOCKRESERVED']._serialized_start=592
-  _globals['_NOTESTOCKRESERVED']._serialized_end=649
-  _globals['_NOTESTOCKREFUSED']._serialized_start=651
-  _globals['_NOTESTOCKREFUSED']._serialized_end=707
-  _globals['_ENDPAYMENTWINDOW']._serialized_start=709
-  _globals['_ENDPAYMENTWINDOW']._serialized_end=745
-  _globals['_ORDERCOMMANDS']._serialized_start=748
-  _globals['_ORDERCOMMANDS']._serialized_end=1765
+  _globals['_PLACEORDER']._serialized_end=738
+  _globals['_NOTESTOCKRESERVED']._serialized_start=740
+  _globals['_NOTESTOCKRESERVED']._serialized_end=857
+  _globals['_NOTESTOCKREFUSED']._serialized_start=859
+  _globals['_NOTESTOCKREFUSED']._serialized_end=975
+  _globals['_ENDPAYMENTWINDOW']._serialized_start=977
+  _globals['_ENDPAYMENTWINDOW']._serialized_end=1043
+  _globals['_ORDERCOMMANDS']._serialized_start=1046
+  _globals['_ORDERCOMMANDS']._serialized_end=2063
 # @@protoc_insertion_point(module_scope)

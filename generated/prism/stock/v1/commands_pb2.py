@@ -28,7 +28,7 @@ from prism.envelope.v1 import envelope_pb2 as prism_dot_envelope_dot_v1_dot_enve
 from prism.options.v1 import options_pb2 as prism_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dprism/stock/v1/commands.proto\x12\x0eprism.stock.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a prism/envelope/v1/envelope.proto\x1a\x1eprism/options/v1/options.proto\"_\n\x0cReceiveStock\x12\x30\n\nproduct_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12\x1d\n\x08quantity\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x01\"F\n\x0cReserveStock\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x05\"4\n\x0cReleaseStock\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\"5\n\rDispatchStock\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t2\xf7\x03\n\rStockCommands\x12\xb7\x01\n\x0cReceiveStock\x12\x1c.prism.stock.v1.ReceiveStock\x1a\x1a.prism.envelope.v1.Outcome\"m\x8a\xb5\x18?\n\x12stock-{product_id}\x12\x08merchant\x1a\tNOT_FOUND\x1a\x14STOCK_LIMIT_EXCEEDED\x82\xd3\xe4\x93\x02$\"\x1f/v1/products/{product_id}/stock:\x01*\x12\x62\n\x0cReserveStock\x12\x1c.prism.stock.v1.ReserveStock\x1a\x1a.prism.envelope.v1.Outcome\"\x18\x8a\xb5\x18\x14\n\x12stock-{product_id}\x12\x62\n\x0cReleaseStock\x12\x1c.prism.stock.v1.ReleaseStock\x1a\x1a.prism.envelope.v1.Outcome\"\x18\x8a\xb5\x18\x14\n\x12stock-{product_id}\x12\x64\n\rDispatchStock\x12\x1d.prism.stock.v1.DispatchStock\x1a\x1a.prism.envelope.v1.Outcome\"\x18\x8a\xb5\x18\x14\n\x12stock-{product_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dprism/stock/v1/commands.proto\x12\x0eprism.stock.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a prism/envelope/v1/envelope.proto\x1a\x1eprism/options/v1/options.proto\"_\n\x0cReceiveStock\x12\x30\n\nproduct_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12\x1d\n\x08quantity\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x01\"\x8e\x01\n\x0cReserveStock\x12\x30\n\nproduct_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12.\n\x08order_id\x18\x02 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12\x1c\n\x08quantity\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe7\x07(\x01\"p\n\x0cReleaseStock\x12\x30\n\nproduct_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12.\n\x08order_id\x18\x02 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\"q\n\rDispatchStock\x12\x30\n\nproduct_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12.\n\x08order_id\x18\x02 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$2\xf7\x03\n\rStockCommands\x12\xb7\x01\n\x0cReceiveStock\x12\x1c.prism.stock.v1.ReceiveStock\x1a\x1a.prism.envelope.v1.Outcome\"m\x8a\xb5\x18?\n\x12stock-{product_id}\x12\x08merchant\x1a\tNOT_FOUND\x1a\x14STOCK_LIMIT_EXCEEDED\x82\xd3\xe4\x93\x02$\"\x1f/v1/products/{product_id}/stock:\x01*\x12\x62\n\x0cReserveStock\x12\x1c.prism.stock.v1.ReserveStock\x1a\x1a.prism.envelope.v1.Outcome\"\x18\x8a\xb5\x18\x14\n\x12stock-{product_id}\x12\x62\n\x0cReleaseStock\x12\x1c.prism.stock.v1.ReleaseStock\x1a\x1a.prism.envelope.v1.Outcome\"\x18\x8a\xb5\x18\x14\n\x12stock-{product_id}\x12\x64\n\rDispatchStock\x12\x1d.prism.stock.v1.DispatchStock\x1a\x1a.prism.envelope.v1.Outcome\"\x18\x8a\xb5\x18\x14\n\x12stock-{product_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,6 +39,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECEIVESTOCK'].fields_by_name['product_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
   _globals['_RECEIVESTOCK'].fields_by_name['quantity']._loaded_options = None
   _globals['_RECEIVESTOCK'].fields_by_name['quantity']._serialized_options = b'\272H\010\032\006\030\300\204=(\001'
+  _globals['_RESERVESTOCK'].fields_by_name['product_id']._loaded_options = None
+  _globals['_RESERVESTOCK'].fields_by_name['product_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
+  _globals['_RESERVESTOCK'].fields_by_name['order_id']._loaded_options = None
+  _globals['_RESERVESTOCK'].fields_by_name['order_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
+  _globals['_RESERVESTOCK'].fields_by_name['quantity']._loaded_options = None
+  _globals['_RESERVESTOCK'].fields_by_name['quantity']._serialized_options = b'\272H\007\032\005\030\347\007(\001'
+  _globals['_RELEASESTOCK'].fields_by_name['product_id']._loaded_options = None
+  _globals['_RELEASESTOCK'].fields_by_name['product_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
+  _globals['_RELEASESTOCK'].fields_by_name['order_id']._loaded_options = None
+  _globals['_RELEASESTOCK'].fields_by_name['order_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
+  _globals['_DISPATCHSTOCK'].fields_by_name['product_id']._loaded_options = None
+  _globals['_DISPATCHSTOCK'].fields_by_name['product_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
+  _globals['_DISPATCHSTOCK'].fields_by_name['order_id']._loaded_options = None
+  _globals['_DISPATCHSTOCK'].fields_by_name['order_id']._serialized_options = b'\272H\031r\0272\025^[A-Za-z0-9_-]{1,64}$'
   _globals['_STOCKCOMMANDS'].methods_by_name['ReceiveStock']._loaded_options = None
   _globals['_STOCKCOMMANDS'].methods_by_name['ReceiveStock']._serialized_options = b'\212\265\030?\n\022stock-{product_id}\022\010merchant\032\tNOT_FOUND\032\024STOCK_LIMIT_EXCEEDED\202\323\344\223\002$\"\037/v1/products/{product_id}/stock:\001*'
   _globals['_STOCKCOMMANDS'].methods_by_name['ReserveStock']._loaded_options = None
@@ -49,12 +63,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STOCKCOMMANDS'].methods_by_name['DispatchStock']._serialized_options = b'\212\265\030\024\n\022stock-{product_id}'
   _globals['_RECEIVESTOCK']._serialized_start=174
   _globals['_RECEIVESTOCK']._serialized_end=269
-  _globals['_RESERVESTOCK']._serialized_start=271
-  _globals['_RESERVESTOCK']._serialized_end=341
-  _globals['_RELEASESTOCK']._serialized_start=343
-  _globals['_RELEASESTOCK']._serialized_end=395
-  _globals['_DISPATCHSTOCK']._serialized_start=397
-  _globals['_DISPATCHSTOCK']._serialized_end=450
-  _globals['_STOCKCOMMANDS']._serialized_start=453
-  _globals['_STOCKCOMMANDS']._serialized_end=956
+  _globals['_RESERVESTOCK']._serialized_start=272
+  _globals['_RESERVESTOCK']._serialized_end=414
+  _globals['_RELEASESTOCK']._serialized_start=416
+  _globals['_RELEASESTOCK']._serialized_end=528
+  _globals['_DISPATCHSTOCK']._serialized_start=530
+  _globals['_DISPATCHSTOCK']._serialized_end=643
+  _globals['_STOCKCOMMANDS']._serialized_start=646
+  _globals['_STOCKCOMMANDS']._serialized_end=1149
 # @@protoc_insertion_point(module_scope)

@@ -1,4 +1,4 @@
-"""The rules in the contracts, checked before anything is queued or read."""
+"""The rules in the contracts, checked wherever a message comes in: at the edge, and again behind the queue."""
 
 import re
 from collections.abc import Iterable
@@ -8,21 +8,12 @@ import protovalidate
 from google.protobuf.message import Message
 from protovalidate import FieldPathElementPb
 
-from edge.problems import invalid
-
 _FAILED_RULE = re.compile(r"error evaluating ([\w.]+)")
 _UNDERSCORE = re.compile(r"_([a-z0-9])")
 
 
-def check(message: Message) -> None:
-    """Returns if the message keeps its rules; else raises a Problem that lists what it breaks."""
-    violations = violations_of(message)
-    if violations:
-        raise invalid(violations)
-
-
 def violations_of(message: Message) -> list[dict[str, str]]:
-    """Each broken rule as `{field, rule, message}`; the field as the client spells it."""
+    """Each broken rule as `{field, rule, message}`; the field as clients spell it."""
     try:
         return [
             {
@@ -38,8 +29,13 @@ def violations_of(message: Message) -> list[dict[str, str]]:
         return [{"field": "", "rule": rule[1] if rule else "value", "message": "a value is out of its range"}]
 
 
+def told(violations: list[dict[str, str]]) -> str:
+    """The first of them in a sentence."""
+    return "; ".join(f"{item['field'] or 'request'}: {item['message']}" for item in violations[:3])
+
+
 def warm(message: Message) -> None:
-    """Compiles the rules of a message's type, so that no request waits for it."""
+    """Compiles the rules of a message's type, so that nobody waits for it."""
     violations_of(message)
 
 
