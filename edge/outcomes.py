@@ -12,8 +12,9 @@ import grpc
 from edge.memory import Memory
 from edge.problems import NOT_FOUND, STORAGE_UNAVAILABLE, Problem, unavailable
 from kernel.channels import open_channel
+from kernel.clock import now
 from kernel.names import is_command_id, is_stream
-from kernel.outcomes import OutcomeBoard
+from kernel.outcomes import DECIDED_KEEP_S, OutcomeBoard
 from kernel.settings import Settings
 from prism.envelope.v1.envelope_pb2 import Outcome
 from prism.mesh.v1.mesh_pb2 import GetOutcomeRequest
@@ -69,11 +70,11 @@ class Outcomes:
         """Waits until the command is decided or failed, or the time is up; None if it could not wait.
 
         That is when Redis is out of reach, too many wait already, or this process drains. Redis tells of
-        a decision once the views show it, which the event store cannot say: it is asked only of a repeated
-        command that was decided so long ago that Redis forgot it altogether.
+        a decision once the views show it, which the event store cannot say: it is believed only of a repeated
+        command that was decided so long ago that Redis has forgotten it.
         """
         if repeated:
-            known = self._memory.ask(lambda: self._board.get(command_id)) or self._known(stream, command_id)
+            known = self._memory.ask(lambda: self._board.get(command_id)) or self._old(stream, command_id)
             if known and known.status != Outcome.ACCEPTED:
                 return Waited(known)
         with self._turn(timeout_s) as mine:
@@ -93,11 +94,14 @@ class Outcomes:
                 return None
         return Waited(None)
 
-    def _known(self, stream: str, command_id: str) -> Outcome | None:
+    def _old(self, stream: str, command_id: str) -> Outcome | None:
+        """The outcome of a command that was decided before all that Redis still tells of."""
         try:
-            return self.find(stream, command_id)
+            known = self.find(stream, command_id)
         except Problem:
             return None
+        age_s = now().ToSeconds() - known.stages.decided_at.ToSeconds()
+        return known if age_s > DECIDED_KEEP_S else None
 
     def _ask(self, stream: str, command_id: str, *, patient: bool) -> Outcome:
         try:

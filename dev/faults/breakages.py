@@ -128,11 +128,16 @@ def redis_stood_still(site: Site) -> None:
     site.signal("redis", signal.SIGCONT)
 
 
+def jumps_s(site: Site) -> int:
+    """How far a clock jumps at most."""
+    # The embedded engine's messages are visible by its users' clocks: a jump costs as much time.
+    return 40 if site.data else 300
+
+
 def clock_jumped(site: Site) -> None:
     """A worker's clock is wrong for a while: by minutes, where storage has a clock of its own."""
     service = site.dice.choice(WORKERS)
-    # The embedded engine's messages are visible by its users' clocks: a jump costs as much time.
-    most_s = 40 if site.data else 300
+    most_s = jumps_s(site)
     site.clocks.set(service, site.dice.choice((-most_s, -10, 10, most_s)))
     time.sleep(site.dice.uniform(3, 10))
     site.clocks.set(service, 0)

@@ -28,6 +28,8 @@ from kernel.storage import open_storage
 # Shops that are open at once.
 ROUNDS = 8
 PAYMENT_WINDOW_S = 6.0
+# What clocks may be apart that do not jump: Azure's queues count whole seconds.
+CLOCKS_APART_S = 1.0
 # Between two breakages.
 PAUSE_S = (0.2, 3.0)
 # One screen for every so many shoppers: each is a thread here.
@@ -196,7 +198,9 @@ def _break(site: Site, verdict: Verdict, breakage: Breakage, say: Callable[[str]
 
 
 def _judge(site: Site, verdict: Verdict, ledger: Ledger, stored: rest.Stored, audience: Audience) -> None:
-    history = rest.history_of(stored, ledger, audience, PAYMENT_WINDOW_S)
+    # From one clock ahead to another one that is behind.
+    jumped_s = 2 * breakages.jumps_s(site) if verdict.injected[breakages.clock_jumped.__name__] else 0
+    history = rest.history_of(stored, ledger, audience, PAYMENT_WINDOW_S, CLOCKS_APART_S + jumped_s)
     verdict.wrong += rest.told_wrongly(ledger, stored)
     verdict.wrong += promises.broken(history)
     sample = site.dice.sample(range(len(ledger.repeatable)), min(SAMPLE, len(ledger.repeatable)))

@@ -78,7 +78,9 @@ def wait_for_rest(stored: Stored, audience: Audience) -> bool:
     return False
 
 
-def history_of(stored: Stored, ledger: Ledger, audience: Audience, payment_window_s: float) -> History:
+def history_of(
+    stored: Stored, ledger: Ledger, audience: Audience, payment_window_s: float, clocks_apart_s: float
+) -> History:
     """The stack at rest."""
     commits = stored.commits()
     return History(
@@ -89,6 +91,7 @@ def history_of(stored: Stored, ledger: Ledger, audience: Audience, payment_windo
         payment_window_s=payment_window_s,
         waiting=stored.waiting(),
         given_up=ledger.given_up,
+        clocks_apart_s=clocks_apart_s,
         appended_at={
             stream: [
                 min(

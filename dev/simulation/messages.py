@@ -73,13 +73,18 @@ def _cart_total(action: Action, look: Look, sleep: Callable[[float], None]) -> M
             line.quantity * (product.price.minor_units if product else line.unit_price.minor_units)
             for line, product in zip(cart.lines, products, strict=True)
         )
-    return Money(currency=currency, minor_units=total + action.wrong)
+    return _wrong_by(action.wrong, currency, total)
 
 
 def _order_total(action: Action, look: Look, sleep: Callable[[float], None]) -> Money:
     order = _await_status(look, sleep, action.target, OrderView.CONFIRMED)
     total = order.total if order else Money(currency="EUR", minor_units=1)
-    return Money(currency=total.currency, minor_units=total.minor_units + action.wrong)
+    return _wrong_by(action.wrong, total.currency, total.minor_units)
+
+
+def _wrong_by(wrong: int, currency: str, total: int) -> Money:
+    # Never below nothing, which the edge takes from nobody.
+    return Money(currency=currency, minor_units=max(0, total + wrong))
 
 
 def _await_status(look: Look, sleep: Callable[[float], None], order_id: str, status: int) -> Any:  # noqa: ANN401 # a view, or None

@@ -367,6 +367,10 @@ MUTANTS = [
         Acceptance, "_enqueue", _queue_failures_are_swallowed,
     ),
     Mutant(
+        "unknown-is-refused", "where the queue's answer was lost, clients are told that nothing was accepted",
+        Acceptance, "_put", _changed("return ACCEPTANCE_UNKNOWN", "return QUEUE_UNAVAILABLE"),
+    ),
+    Mutant(
         "missed-updates-hidden", "updates that Redis did not take begin no new epoch",
         UpdateLog, "publish", _missed_updates_are_forgotten,
     ),

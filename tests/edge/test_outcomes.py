@@ -147,6 +147,26 @@ def test_a_repeat_waits_for_the_views_and_not_for_the_decision_alone(
     assert edge.post(path, body, headers=repeat).status_code == 200
 
 
+def test_a_repeat_believes_the_event_store_of_what_was_decided_long_ago_alone(
+    tmp_path: Path, redis_url: str, domain_target: str, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edge = Edge(settings_for(tmp_path / "data", redis_url, namespace, prism_domain_grpc=domain_target))
+    path, body = "/v1/products", BODIES["RegisterProduct"]
+    first = edge.post(path, body, headers={"Idempotency-Key": "k1"})
+    edge.shop.step("commands")
+    # The key alone is kept: the rest was forgotten, by age or otherwise.
+    assert first.json
+    for kept in ("accepted", "outcome"):
+        edge.redis.delete(f"{namespace}:{kept}:{first.json['commandId']}")
+    repeat = {"Idempotency-Key": "k1", "Prefer": "wait=1"}
+    assert edge.post(path, body, headers=repeat).status_code == 202, "no view shows it yet"
+    monkeypatch.setattr("edge.outcomes.DECIDED_KEEP_S", -1)
+    again = edge.post(path, body, headers=repeat)
+    assert again.status_code == 200
+    assert again.json
+    assert again.json["commandId"] == first.json["commandId"]
+
+
 def test_a_command_is_found_under_its_own_stream_alone(edge: Edge) -> None:
     id_, _ = accept(edge)
     assert edge.get(f"/v1/commands/product-other/{id_}").status_code == 404
