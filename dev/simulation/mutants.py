@@ -50,7 +50,6 @@ from projector_svc.projections.product import product as product_view
 from projector_svc.projections.sales import sales as sales_view
 from projector_svc.rows import Rows
 from stream_svc.cursors import Position
-from stream_svc.hub import Hub
 from stream_svc.reader import Reader
 from stream_svc.repeats import Repeats
 
@@ -471,7 +470,7 @@ MUTANTS = [
     # Queues.
     Mutant(
         "commits-mixed-up", "commits of two streams in one batch are told apart by their numbers",
-        CommitReader, "read", _changed("((commit.stream, commit.number), commit)", "(('', commit.number), commit)"),
+        CommitReader, "read", _changed("commits[commit.stream, commit.number]", "commits['', commit.number]"),
     ),
     Mutant(
         "overflow-lost", "what does not fit a message any more is left out",
@@ -528,9 +527,5 @@ MUTANTS = [
     Mutant(
         "cursor-of-the-whole", "a client that has seen a part of an entry goes on after all of it",
         Position, "__str__", _changed("return whole if", "return whole if True or"),
-    ),
-    Mutant(
-        "slow-client-unaware", "what a slow client has no room for is left out",
-        Hub, "_deliver", _changed("client.start_over(reset(Reset.TOO_SLOW, self._ring.end) + message)", "pass"),
     ),
 ]  # fmt: skip # a mutant in three lines
