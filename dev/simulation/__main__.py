@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dev.simulation import campaign, shrinking
-from dev.simulation.mutants import MUTANTS
+from dev.simulation.mutants import MUTANTS, Mutant
 from dev.simulation.network import Entry
 from dev.simulation.run import Result, plan_of, run
 from dev.simulation.world import EPOCH_S
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: 0 when every seed kept every promise, or every planted bug was found."""
     options = parser().parse_args(arguments)
     if options.mutants:
-        return find_mutants(options.jobs)
+        return find_mutants([item for item in MUTANTS if item.name not in options.but], options.jobs)
     planted = campaign.mutant_of(options.mutant).planted() if options.mutant else nullcontext()
     with planted:
         if options.digest:
@@ -96,10 +96,10 @@ def _dull(entry: Entry) -> bool:
     )
 
 
-def find_mutants(jobs: int) -> int:
+def find_mutants(mutants: Sequence[Mutant], jobs: int) -> int:
     """Prints how soon each planted bug is found, as Markdown."""
-    with progress(len(MUTANTS)) as advance:
-        found = campaign.search_all(jobs, lambda _: advance())
+    with progress(len(mutants)) as advance:
+        found = campaign.search_all(mutants, jobs, lambda _: advance())
     print("| planted bug | what it does | found at seed | by the promise |")
     print("|---|---|---|---|")
     for item in found:
@@ -136,7 +136,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--shrink-s", type=float, default=shrinking.BUDGET_S, help="time for shrinking")
     made.add_argument("--digest", action="store_true", help="print each seed's digest: its history's hash")
     made.add_argument("--mutants", action="store_true", help="search for every planted bug")
-    made.add_argument("--mutant", choices=[mutant.name for mutant in MUTANTS], help="plant this bug")
+    names = [mutant.name for mutant in MUTANTS]
+    made.add_argument("--but", nargs="+", choices=names, default=[], help="of these bugs, search for none")
+    made.add_argument("--mutant", choices=names, help="plant this bug")
     return made
 
 

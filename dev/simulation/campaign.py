@@ -96,13 +96,13 @@ def search(mutant: Mutant, seeds: Iterable[int] = range(MUTANT_SEEDS)) -> Found:
     return Found(mutant, None, None, "", time.monotonic() - begun)
 
 
-def search_all(jobs: int, seen: Callable[[Found], None]) -> list[Found]:
-    """Searches for every planted bug."""
+def search_all(mutants: Sequence[Mutant], jobs: int, seen: Callable[[Found], None]) -> list[Found]:
+    """Searches for each planted bug."""
     found = []
     with get_context("fork").Pool(jobs) if jobs > 1 else nullcontext() as pool, ExitStack():
-        names = [mutant.name for mutant in MUTANTS]
+        names = [mutant.name for mutant in mutants]
         results = pool.imap(_search, names) if pool else map(_search, names)
-        for (after, seed, promise, seconds), mutant in zip(results, MUTANTS, strict=True):
+        for (after, seed, promise, seconds), mutant in zip(results, mutants, strict=True):
             found.append(Found(mutant, after, seed, promise, seconds))
             seen(found[-1])
     return found

@@ -460,10 +460,6 @@ MUTANTS = [
     ),
     Mutant("roles-lost", "a decision does not know the roles", Decider, "_events", _changed("(command.roles)", "()")),
     Mutant(
-        "snapshot-without-version", "a snapshot's number is taken for its version",
-        Streams, "_restore", _changed("snapshot.version", "snapshot.number"),
-    ),
-    Mutant(
         "conflict-dropped", "commands whose commit met another one are not decided again",
         CommandHandler, "_process", _changed("conflicts[draft.stream.name] = by_stream[draft.stream.name]", "pass"),
     ),
