@@ -8,6 +8,7 @@ views advanced. A cursor of another epoch cannot be resumed from: clients fetch 
 import logging
 import secrets
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
@@ -117,6 +118,11 @@ class UpdateLog:
         # Whether updates were missed in it.
         self._missed = False
 
+    def learn(self) -> None:
+        """Learns which epoch it is, so that what is read from now on can be published at once. Not if Redis is away."""
+        with suppress(*RedisUnavailable):
+            self._epoch = self.position().epoch
+
     def miss(self) -> None:
         """Says that updates were missed: the next publication begins a new epoch, so that clients refetch."""
         self._missed = True
@@ -125,7 +131,7 @@ class UpdateLog:
         """Adds deliveries in order and posts their outcomes, in as few round trips as are bounded.
 
         Where the answer is OUTDATED, states of rows are to be read again, and all of it published again: a
-        log's first publication, one after a flush, one after updates were missed. Never raises for want of
+        log's first publication, unless it learned the epoch before; one after a flush, one after updates were missed. Never raises for want of
         Redis: after MISSED the next publication begins a new epoch.
         """
         try:

@@ -29,7 +29,7 @@ UNITS_S = {"s": 1, "min": 60, "h": 3600}
 UNBOUNDED = {
     ("edge/decoding.py", "_spellings"): "messages of the contract",
     ("edge/openapi/comments.py", "load_comments"): "nothing",
-    ("edge/validation.py", "_validator"): "nothing",
+    ("kernel/validation.py", "_validator"): "nothing",
     ("kernel/contract.py", "load"): "nothing",
     ("kernel/encoding.py", "encoder"): "messages of the contract",
     ("kernel/telemetry/metrics.py", "child"): "values of labels",

@@ -103,7 +103,7 @@ def test_a_command_of_a_newer_release_is_left_visibly_and_not_for_ever(
     shop: Shop, merchant: Merchant, shopper: Shopper, storage: Storage
 ) -> None:
     operator = shop.operator(shop.stack.domain_grpc)
-    newer = command(shopper, f"prism.cart.v9.{new_id('X')}", b"")
+    newer = command(shopper, f"prism.cart.v9.{new_id('X').replace('-', '_')}", b"")
     message = CommandMessage(commands=[newer])
     # Replicas leave it for a day by now, less a moment.
     message.left_since.FromSeconds(int(time.time()) - UNKNOWN_KEEP_S + 8)
