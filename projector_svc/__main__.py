@@ -27,9 +27,16 @@ from projector_svc.written import Written
 
 
 def subscriber_consumer(
-    settings: Settings, storage: Storage, subscriber: str, written: Callable[[Sequence[str]], Written]
+    settings: Settings,
+    storage: Storage,
+    subscriber: str,
+    written: Callable[[Sequence[str]], Written],
+    updates: UpdateLog,
 ) -> Consumer:
-    """The consumer of one subscriber's queue. `written` makes what it knows of the views' generations."""
+    """The consumer of one subscriber's queue. `written` makes what it knows of the views' generations.
+
+    `updates` is where it announces what it did, if that is its task.
+    """
     agreed = contract.load()
     reader = EventReader(agreed, upcasters.ALL)
     projections = [item for item in PROJECTIONS if agreed.views[item.view].subscriber == subscriber]
@@ -40,9 +47,7 @@ def subscriber_consumer(
         Rows(storage.views, agreed),
         reader,
         CommitReader(storage.events),
-        Announcer(UpdateLog(connect(settings), settings.prism_namespace), queue)
-        if subscriber == contract.ANNOUNCER
-        else None,
+        Announcer(updates, queue) if subscriber == contract.ANNOUNCER else None,
         written([item.view for item in projections]),
     )
     return Consumer(queue, DeadLetters(storage, name), handler)
@@ -56,8 +61,12 @@ def main() -> None:
     stamps = Stamps(connect(settings), settings.prism_namespace)
     reader = EventReader(contract.load(), upcasters.ALL)
     rebuilding = Rebuilding(contract.load(), PROJECTIONS, reader, storage, stamps)
+    updates = UpdateLog(connect(settings), settings.prism_namespace)
+    # A first batch that had to be told anew would pass over what its rows showed in between.
+    updates.learn()
     consumers = [
-        subscriber_consumer(settings, storage, name, rebuilding.written) for name in sorted(subscribers)
+        subscriber_consumer(settings, storage, name, rebuilding.written, updates)
+        for name in sorted(subscribers)
     ]
     server = WorkerServer(
         settings,

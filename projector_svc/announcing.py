@@ -27,8 +27,6 @@ class Announcer:
         self._queue = queue
         self._name = secrets.token_hex(8)
         self._covered_until = 0.0
-        # Told anew as a whole, a batch's states in between would be passed over.
-        updates.learn()
 
     def __call__(self, deliveries: Sequence[Delivery], debtors: Collection[str]) -> bool:
         """Announces what was read or saved since the last call; takes over the debts of `debtors`.

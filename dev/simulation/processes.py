@@ -195,8 +195,9 @@ def start(site: Site, domains: int, projectors: int, streams: int) -> None:
         return Written(views, Pointers(storage.views), stamps, clock=lambda: site.world.now)
 
     def projector_consumers() -> list[Consumer]:
+        updates = UpdateLog(cast("Redis", site.redis), site.settings.prism_namespace)
         return [
-            projector.subscriber_consumer(site.settings, storage, subscriber, written)
+            projector.subscriber_consumer(site.settings, storage, subscriber, written, updates)
             for subscriber in subscribers
         ]
 

@@ -67,8 +67,13 @@ def decide(shop: Shop) -> None:
 
 def projector(shop: Shop, settings: Settings) -> Consumer:
     """A replica's consumer, to be stepped by hand."""
+    updates = UpdateLog(connect(settings), settings.prism_namespace)
     return subscriber_consumer(
-        settings, shop.storage, "views", lambda views: Written(views, Pointers(shop.storage.views), None)
+        settings,
+        shop.storage,
+        "views",
+        lambda views: Written(views, Pointers(shop.storage.views), None),
+        updates,
     )
 
 
