@@ -1,30 +1,15 @@
-"""Processes that die in the middle of their work: what was accepted happens, once, and is told, once.
+"""Redis dies, or is away, in the middle of the work. tests/e2e/test_faults.py has the other processes die."""
 
-All bursts begin before the first is checked, for what a killed consumer had received comes back only after
-30 seconds: that way the waits for it are one.
-"""
-
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
-import psutil
 import pytest
 
-from dev.plan import SERVICES
 from dev.stack import Stack
 from tests.e2e.bursts import Burst
 from tests.e2e.client import Shop, accepted, applied, heard, new_id
 from tests.e2e.conftest import open_shop
 from tests.support import eventually
-
-Breakage = Callable[[Stack], None]
-BREAKAGES: dict[str, Breakage] = {}
-
-
-def breakage(action: Breakage) -> Breakage:
-    """Registers something that breaks, and comes back."""
-    BREAKAGES[action.__name__] = action
-    return action
 
 
 def killed(stack: Stack, service: str) -> None:
@@ -32,63 +17,11 @@ def killed(stack: Stack, service: str) -> None:
     stack.wait_restarted(service, pid)
 
 
-@breakage
-def domain_svc_is_killed(stack: Stack) -> None:
-    killed(stack, "domain_svc")
-
-
-@breakage
-def projector_svc_is_killed(stack: Stack) -> None:
-    killed(stack, "projector_svc")
-
-
-@breakage
-def stream_svc_is_killed(stack: Stack) -> None:
-    killed(stack, "stream_svc")
-
-
-@breakage
-def an_edge_worker_is_killed(stack: Stack) -> None:
-    worker = psutil.Process(stack.pid("edge")).children()[0]
-    worker.kill()
-    worker.wait(timeout=10)
-    stack.wait_ready()
-
-
-@breakage
-def everything_is_killed(stack: Stack) -> None:
-    pids = {service: stack.kill(service, with_workers=True) for service in SERVICES}
-    for service, pid in pids.items():
-        stack.wait_restarted(service, pid)
-
-
 @pytest.fixture(scope="module")
 def fragile(engine: str) -> Iterator[Shop]:
     """A shop of this module's own, for things to break in."""
     with open_shop(engine) as opened:
         yield opened
-
-
-@pytest.fixture(scope="module")
-def bursts(fragile: Shop) -> Iterator[dict[str, Burst]]:
-    """A burst under each breakage, which is over; some commands may still be on their way."""
-    done: dict[str, Burst] = {}
-    for name, break_something in BREAKAGES.items():
-        done[name] = Burst(fragile)
-        done[name].start(partial(break_something, fragile.stack))
-    yield done
-    for burst in done.values():
-        burst.close()
-
-
-@pytest.mark.parametrize("name", BREAKAGES)
-def test_every_accepted_command_happens_once_although(name: str, bursts: dict[str, Burst]) -> None:
-    bursts[name].check()
-
-
-@pytest.mark.parametrize("name", BREAKAGES)
-def test_every_update_is_told_once_and_in_order_although(name: str, bursts: dict[str, Burst]) -> None:
-    bursts[name].check_stream()
 
 
 def test_everything_happens_once_and_the_stream_starts_over_when_redis_is_killed(fragile: Shop) -> None:
